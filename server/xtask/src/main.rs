@@ -1,3 +1,7 @@
-//! To be written.
+//! `cargo xtask …`: what a person types in a clone. The work is in the library.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    xtask::run(std::env::args().skip(1).collect())
+}
