@@ -1,0 +1,366 @@
+use proptest::prelude::*;
+
+use super::*;
+
+fn resources(text: &str) -> Resources {
+    Resources::parse(text).unwrap()
+}
+
+fn at(seconds: u64) -> Instant {
+    Instant::from_secs(seconds)
+}
+
+fn share(framework: &str, role: &str) -> Share {
+    Share { framework: framework.into(), role: role.into() }
+}
+
+/// Agents of 4 cpus and 1,000 MiB; active frameworks in role `*` unless `name@role` is given.
+fn cluster(agents: &[&str], frameworks: &[&str]) -> Allocator {
+    let mut allocator = Allocator::new(Settings::default());
+    for agent in agents {
+        allocator.add_agent((*agent).into(), resources("cpus:4;mem:1000;ports:[1-100]"));
+    }
+    for framework in frameworks {
+        let (name, role) = framework.split_once('@').unwrap_or((framework, "*"));
+        allocator.set_framework(name.into(), [Role::from(role)], &BTreeSet::new(), false);
+        allocator.set_framework_active(&name.into(), true);
+    }
+    allocator
+}
+
+fn takers(grants: &[Grant]) -> Vec<(&str, &str)> {
+    grants.iter().map(|g| (g.share.framework.as_str(), g.agent.as_str())).collect()
+}
+
+#[test]
+fn everything_free_on_an_agent_is_one_grant() {
+    let mut allocator = cluster(&["A"], &["F"]);
+    let grants = allocator.allocate(at(0));
+    assert_eq!(takers(&grants), [("F", "A")]);
+    assert_eq!(grants[0].resources, resources("cpus:4;mem:1000;ports:[1-100]"));
+    assert!(allocator.free(&"A".into()).unwrap().is_empty());
+    assert!(!allocator.is_due() && allocator.allocate(at(1)).is_empty());
+}
+
+#[test]
+fn a_declined_agent_comes_back_when_the_filter_ends() {
+    let mut allocator = cluster(&["A"], &["F"]);
+    let grant = allocator.allocate(at(0)).remove(0);
+    let refuse = Some(Duration::from_secs(5));
+    assert!(allocator.release(at(1), &grant.share, &grant.agent, &grant.resources, refuse));
+    allocator.answered(&grant.share);
+    assert!(allocator.allocate(at(2)).is_empty());
+    assert_eq!(allocator.next_expiry(), Some(at(6)));
+    assert_eq!(allocator.allocate(at(6)).len(), 1);
+    assert_eq!(allocator.next_expiry(), None);
+}
+
+#[test]
+fn what_one_refuses_the_other_gets() {
+    let mut allocator = cluster(&["A"], &["F", "G"]);
+    let grant = allocator.allocate(at(0)).remove(0);
+    let refuse = Some(Duration::from_secs(5));
+    allocator.release(at(1), &grant.share, &grant.agent, &grant.resources, refuse);
+    assert_eq!(takers(&allocator.allocate(at(1))), [("G", "A")]);
+}
+
+#[test]
+fn more_than_was_refused_is_offered_at_once() {
+    let mut allocator = cluster(&["A"], &["F"]);
+    let grant = allocator.allocate(at(0)).remove(0);
+    let task = resources("cpus:3");
+    let rest = grant.resources.checked_sub(&task).unwrap();
+    allocator.release(at(1), &grant.share, &grant.agent, &rest, Some(Duration::from_secs(5)));
+    assert!(allocator.allocate(at(2)).is_empty());
+    allocator.release(at(2), &grant.share, &grant.agent, &task, None);
+    assert_eq!(
+        allocator.allocate(at(2)).len(),
+        1,
+        "the task ended, so there is more than was refused"
+    );
+}
+
+#[test]
+fn reviving_clears_filters_and_suppression() {
+    let mut allocator = cluster(&["A"], &["F"]);
+    let grant = allocator.allocate(at(0)).remove(0);
+    let refuse = Some(Duration::from_secs(500));
+    allocator.release(at(1), &grant.share, &grant.agent, &grant.resources, refuse);
+    allocator.suppress(&"F".into(), &BTreeSet::new());
+    assert!(allocator.is_suppressed(&grant.share));
+    assert!(allocator.allocate(at(2)).is_empty());
+    allocator.revive(&"F".into(), &BTreeSet::new());
+    assert_eq!(allocator.active_filters(&grant.share), 0);
+    assert_eq!(allocator.allocate(at(2)).len(), 1);
+}
+
+#[test]
+fn suppressing_one_role_leaves_the_other() {
+    let mut allocator = cluster(&["A"], &[]);
+    let roles = [Role::from("a"), Role::from("b")];
+    allocator.set_framework("F".into(), roles, &BTreeSet::new(), false);
+    allocator.set_framework_active(&"F".into(), true);
+    allocator.suppress(&"F".into(), &BTreeSet::from(["a".into()]));
+    let grants = allocator.allocate(at(0));
+    assert_eq!(grants[0].share, share("F", "b"));
+}
+
+#[test]
+fn too_little_is_no_offer() {
+    let mut allocator = cluster(&[], &["F"]);
+    allocator.add_agent("A".into(), resources("cpus:0.009;mem:31;ports:[1-9]"));
+    assert!(allocator.allocate(at(0)).is_empty());
+    allocator.update_agent(&"A".into(), resources("cpus:0.01"));
+    assert_eq!(allocator.allocate(at(0)).len(), 1);
+}
+
+#[test]
+fn inactive_agents_and_frameworks_get_nothing() {
+    let mut allocator = cluster(&["A", "B"], &["F"]);
+    allocator.set_agent_active(&"A".into(), false);
+    assert_eq!(takers(&allocator.allocate(at(0))), [("F", "B")]);
+    allocator.set_framework_active(&"F".into(), false);
+    allocator.set_agent_active(&"A".into(), true);
+    assert!(allocator.allocate(at(0)).is_empty());
+    allocator.set_framework_active(&"F".into(), true);
+    assert_eq!(takers(&allocator.allocate(at(0))), [("F", "A")]);
+}
+
+#[test]
+fn agents_with_gpus_are_kept_for_those_who_use_them() {
+    let mut allocator = cluster(&[], &["F"]);
+    allocator.add_agent("A".into(), resources("cpus:4;gpus:1"));
+    assert!(allocator.allocate(at(0)).is_empty());
+    allocator.set_framework("G".into(), [Role::any()], &BTreeSet::new(), true);
+    allocator.set_framework_active(&"G".into(), true);
+    assert_eq!(takers(&allocator.allocate(at(0))), [("G", "A")]);
+}
+
+#[test]
+fn sixty_four_agents_at_once_and_the_next_when_those_are_answered() {
+    let ids: Vec<_> = (0..100).map(|n| format!("A{n:03}")).collect();
+    let mut allocator = cluster(&ids.iter().map(String::as_str).collect::<Vec<_>>(), &["F"]);
+    let first = allocator.allocate(at(0));
+    assert_eq!(first.len(), 64);
+    for grant in &first[..10] {
+        allocator.answered(&grant.share);
+    }
+    assert!(allocator.is_due());
+    let next = allocator.allocate(at(0));
+    assert_eq!(next.len(), 10);
+    assert_eq!(next[0].agent, AgentId::from("A064"), "it goes on where it stopped");
+}
+
+#[test]
+fn a_role_with_sub_roles_competes_with_them() {
+    let mut allocator = cluster(&["A", "B", "C", "D"], &["F@web", "G@web/eu", "H@batch"]);
+    let grants = allocator.allocate(at(0));
+    let count = |who: &str| grants.iter().filter(|g| g.share.framework.as_str() == who).count();
+    assert_eq!((count("F"), count("G"), count("H")), (1, 1, 2));
+}
+
+#[test]
+fn weights_shift_the_shares() {
+    let ids: Vec<_> = (0..12).map(|n| format!("A{n:02}")).collect();
+    let ids: Vec<_> = ids.iter().map(String::as_str).collect();
+    let mut allocator = cluster(&ids, &["F@a", "G@b"]);
+    allocator.set_weight("a".into(), Weight::from_f64(3.0).unwrap());
+    let grants = allocator.allocate(at(0));
+    assert_eq!(grants.iter().filter(|g| g.share.role.as_str() == "a").count(), 9);
+}
+
+#[test]
+fn tasks_that_an_agent_brings_along_are_not_offered() {
+    let mut allocator = cluster(&["A"], &["F"]);
+    assert!(allocator.hold(&share("F", "*"), &"A".into(), &resources("cpus:1;ports:[7-7]")));
+    let grants = allocator.allocate(at(0));
+    assert_eq!(grants[0].resources, resources("cpus:3;mem:1000;ports:[1-6,8-100]"));
+}
+
+#[derive(Debug, Clone)]
+enum Step {
+    AddAgent(u8, u32),
+    RemoveAgent(u8),
+    AgentActive(u8, bool),
+    AddFramework(u8, u8),
+    FrameworkActive(u8, bool),
+    Suppress(u8),
+    Revive(u8),
+    /// Answers the n-th open grant, using the first `n` thousandths of a cpu of it.
+    Answer(usize, u32, u64),
+    Finish(usize),
+    Allocate(u64),
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let step = prop_oneof![
+        (0u8..5, 1u32..5).prop_map(|(agent, cpus)| Step::AddAgent(agent, cpus)),
+        (0u8..5).prop_map(Step::RemoveAgent),
+        (0u8..5, any::<bool>()).prop_map(|(agent, on)| Step::AgentActive(agent, on)),
+        (0u8..4, 0u8..4).prop_map(|(framework, role)| Step::AddFramework(framework, role)),
+        (0u8..4, any::<bool>()).prop_map(|(framework, on)| Step::FrameworkActive(framework, on)),
+        (0u8..4).prop_map(Step::Suppress),
+        (0u8..4).prop_map(Step::Revive),
+        (any::<usize>(), 0u32..1_500, 0u64..9)
+            .prop_map(|(n, used, wait)| Step::Answer(n, used, wait)),
+        any::<usize>().prop_map(Step::Finish),
+        (0u64..4).prop_map(Step::Allocate),
+        (0u64..4).prop_map(Step::Allocate),
+    ];
+    prop::collection::vec(step, 0..60)
+}
+
+/// Plays steps and keeps its own books.
+struct Play {
+    allocator: Allocator,
+    now: u64,
+    totals: BTreeMap<AgentId, Resources>,
+    open: Vec<Grant>,
+    used: Vec<Grant>,
+}
+
+impl Play {
+    fn new() -> Self {
+        let settings = Settings { open_grants: 3, ..Settings::default() };
+        Self {
+            allocator: Allocator::new(settings),
+            now: 0,
+            totals: BTreeMap::new(),
+            open: Vec::new(),
+            used: Vec::new(),
+        }
+    }
+
+    fn forget(&mut self, agent: &AgentId) {
+        self.totals.remove(agent);
+        for grant in self.open.extract_if(.., |grant| grant.agent == *agent) {
+            self.allocator.answered(&grant.share);
+        }
+        self.used.retain(|grant| grant.agent != *agent);
+    }
+
+    fn step(&mut self, step: Step) {
+        let agent = |n: u8| AgentId::from(format!("A{n}"));
+        let framework = |n: u8| FrameworkId::from(format!("F{n}"));
+        match step {
+            Step::AddAgent(n, cpus) => {
+                let total = resources(&format!("cpus:{cpus};mem:{}", cpus * 100));
+                self.forget(&agent(n));
+                self.allocator.add_agent(agent(n), total.clone());
+                self.totals.insert(agent(n), total);
+            }
+            Step::RemoveAgent(n) => {
+                self.forget(&agent(n));
+                self.allocator.remove_agent(&agent(n));
+            }
+            Step::AgentActive(n, on) => self.allocator.set_agent_active(&agent(n), on),
+            Step::AddFramework(n, role) => {
+                let role = Role::from(["*", "a", "a/b", "c"][usize::from(role)]);
+                if !self.open.iter().any(|grant| grant.share.framework == framework(n)) {
+                    self.allocator.set_framework(framework(n), [role], &BTreeSet::new(), false);
+                }
+            }
+            Step::FrameworkActive(n, on) => {
+                if !on {
+                    let gone = |grant: &mut Grant| grant.share.framework == framework(n);
+                    for grant in self.open.extract_if(.., gone).collect::<Vec<_>>() {
+                        self.give_back(&grant, &grant.resources.clone(), None);
+                    }
+                }
+                self.allocator.set_framework_active(&framework(n), on);
+            }
+            Step::Suppress(n) => self.allocator.suppress(&framework(n), &BTreeSet::new()),
+            Step::Revive(n) => self.allocator.revive(&framework(n), &BTreeSet::new()),
+            Step::Answer(n, used, wait) => self.answer(n, used, wait),
+            Step::Finish(n) => {
+                if !self.used.is_empty() {
+                    let grant = self.used.swap_remove(n % self.used.len());
+                    self.give_back(&grant, &grant.resources.clone(), None);
+                }
+            }
+            Step::Allocate(wait) => {
+                self.now += wait;
+                let grants = self.allocator.allocate(at(self.now));
+                self.open.extend(grants);
+            }
+        }
+    }
+
+    fn give_back(&mut self, grant: &Grant, resources: &Resources, refuse: Option<Duration>) {
+        assert!(
+            self.allocator.release(at(self.now), &grant.share, &grant.agent, resources, refuse),
+            "{grant:?} is held"
+        );
+    }
+
+    fn answer(&mut self, n: usize, used: u32, wait: u64) {
+        if self.open.is_empty() {
+            return;
+        }
+        let grant = self.open.swap_remove(n % self.open.len());
+        let task = resources(&format!("cpus:{}", f64::from(used) / 1_000.0));
+        let rest = match grant.resources.checked_sub(&task) {
+            Some(rest) => {
+                self.used.push(Grant { resources: task, ..grant.clone() });
+                rest
+            }
+            None => grant.resources.clone(),
+        };
+        self.give_back(&grant, &rest, Some(Duration::from_secs(wait)));
+        self.allocator.answered(&grant.share);
+    }
+
+    fn held(&self, agent: &AgentId) -> Resources {
+        let all = self.open.iter().chain(&self.used).filter(|grant| grant.agent == *agent);
+        all.fold(Resources::new(), |sum, grant| sum.checked_add(&grant.resources).unwrap())
+    }
+}
+
+proptest! {
+    #[test]
+    fn held_and_free_always_make_the_total(steps in steps()) {
+        let mut play = Play::new();
+        for step in steps {
+            play.step(step.clone());
+            for (agent, total) in &play.totals {
+                let free = play.allocator.free(agent).unwrap();
+                prop_assert_eq!(&play.held(agent).checked_add(free).unwrap(), total, "{:?}", step);
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_free_and_wanted_is_granted(steps in steps()) {
+        let mut play = Play::new();
+        for step in steps {
+            play.step(step);
+        }
+        play.step(Step::Allocate(0));
+        for agent in play.totals.keys() {
+            let account = play.allocator.ledger.agent(agent).unwrap();
+            if !account.is_active || !play.allocator.settings.minimum.is_met_by(&account.free) {
+                continue;
+            }
+            for share in play.allocator.interested() {
+                let has_room = play.allocator.interest(&share).unwrap().open < 3;
+                let may_have = play.allocator.may_have(at(play.now), &share, agent);
+                prop_assert!(!has_room || !may_have, "{agent} was left although {share:?} wants it");
+            }
+        }
+    }
+
+    #[test]
+    fn the_grants_of_a_cycle_are_of_different_agents(steps in steps()) {
+        let mut play = Play::new();
+        for step in steps {
+            play.step(step);
+            let before = play.open.len();
+            play.step(Step::Allocate(1));
+            let mut agents: Vec<_> = play.open[before..].iter().map(|g| g.agent.clone()).collect();
+            agents.sort();
+            let all = agents.len();
+            agents.dedup();
+            prop_assert_eq!(agents.len(), all);
+        }
+    }
+}
