@@ -1,0 +1,155 @@
+//! Containers ended, and containers found again.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use model::{ContainerId, Instant, TaskState};
+use wire::mesos::v1::task_status::Reason;
+
+use super::launch::{refused, watched};
+use crate::Agent;
+use crate::command::LaunchFailure;
+use crate::container::{Exit, FoundContainer, FoundState};
+use crate::effect::Effect;
+use crate::task::{News, Phase, TaskKey};
+
+impl Agent {
+    pub(super) fn container_ended(
+        &mut self,
+        now: Instant,
+        key: &TaskKey,
+        container: &ContainerId,
+        exit: &Exit,
+    ) -> Vec<Effect> {
+        let Some(task) = self.run_mut(key, container) else {
+            return Vec::new();
+        };
+        if task.phase == Phase::Ended {
+            return Vec::new();
+        }
+        let name = task.container_name.clone();
+        let news = ending(exit, task.kill.is_some());
+        let mut effects = self.tell(now, key, news);
+        if let Exit::Exited { .. } = exit {
+            effects.push(self.remove_later(now, name));
+        }
+        effects.extend(self.exit_if_empty());
+        effects
+    }
+
+    /// Compares what the engine holds with what the journal says.
+    pub(super) fn containers_found(
+        &mut self,
+        now: Instant,
+        found: Vec<FoundContainer>,
+    ) -> Vec<Effect> {
+        let found: BTreeMap<String, FoundState> =
+            found.into_iter().map(|container| (container.name, container.state)).collect();
+        let mut effects = Vec::new();
+        let recovering: Vec<TaskKey> = self
+            .tasks
+            .iter()
+            .filter(|(_, task)| task.is_recovering)
+            .map(|(key, _)| key.clone())
+            .collect();
+        for key in recovering {
+            effects.extend(self.recover_container(now, &key, &found));
+        }
+        effects.extend(self.tidy_up(now, &found));
+        effects
+    }
+
+    fn recover_container(
+        &mut self,
+        now: Instant,
+        key: &TaskKey,
+        found: &BTreeMap<String, FoundState>,
+    ) -> Vec<Effect> {
+        let Some(task) = self.task_mut(key) else {
+            return Vec::new();
+        };
+        task.is_recovering = false;
+        let (container, is_killed) = (task.container.clone(), task.kill.is_some());
+        match (found.get(&task.container_name), task.phase) {
+            (_, Phase::Ended) => Vec::new(),
+            (Some(FoundState::Exited), _) => vec![Effect::Watch(watched(task))],
+            (Some(FoundState::Running), Phase::Running) => {
+                let watch = Effect::Watch(watched(task));
+                let stop = if is_killed { self.stop_running(now, key) } else { Vec::new() };
+                [watch].into_iter().chain(stop).collect()
+            }
+            // Its start was not journalled; describing it completes the launch.
+            (Some(FoundState::Running), Phase::Pulling | Phase::Starting) => {
+                vec![Effect::Describe(watched(task))]
+            }
+            (Some(FoundState::Created) | None, Phase::Pulling | Phase::Starting) if is_killed => {
+                self.launch_failed(now, key, &container, LaunchFailure::Cancelled)
+            }
+            (Some(FoundState::Created) | None, Phase::Pulling | Phase::Starting) => {
+                self.launch_anew(now, key)
+            }
+            (Some(FoundState::Created) | None, Phase::Running) => {
+                self.container_ended(now, key, &container, &Exit::Vanished)
+            }
+        }
+    }
+
+    fn launch_anew(&mut self, now: Instant, key: &TaskKey) -> Vec<Effect> {
+        let Some(task) = self.tasks.get(key).map(Arc::clone) else {
+            return Vec::new();
+        };
+        match self.order_launch(&task) {
+            Ok(launch) => vec![launch],
+            Err(refusal) => self.tell(now, key, refused(&refusal)),
+        }
+    }
+
+    /// Stops what runs without a task, and lets ended containers go in time.
+    fn tidy_up(&self, now: Instant, found: &BTreeMap<String, FoundState>) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        for (name, state) in found {
+            let is_live = self
+                .tasks
+                .values()
+                .any(|task| task.container_name == *name && task.phase != Phase::Ended);
+            if is_live {
+                continue;
+            }
+            if *state == FoundState::Running {
+                tracing::warn!(container.name = %name, "container `{name}` runs without a task and is stopped");
+                effects.push(Effect::Stop {
+                    task: None,
+                    name: name.clone(),
+                    grace: Duration::ZERO,
+                });
+            }
+            effects.push(self.remove_later(now, name.clone()));
+        }
+        effects
+    }
+}
+
+/// What a container's end means for its task.
+fn ending(exit: &Exit, is_killed: bool) -> News {
+    match exit {
+        Exit::Exited { status, out_of_memory } => {
+            let state = match status {
+                _ if is_killed => TaskState::Killed,
+                0 => TaskState::Finished,
+                _ => TaskState::Failed,
+            };
+            let memory = if *out_of_memory { ": it needed more memory than its limit" } else { "" };
+            News::from_executor(state)
+                .with_message(format!("Container exited with status {status}{memory}"))
+        }
+        Exit::Vanished => {
+            let state = if is_killed { TaskState::Killed } else { TaskState::Failed };
+            News::from_agent(
+                state,
+                Reason::ExecutorTerminated,
+                "The container is no longer in the engine",
+            )
+        }
+    }
+}

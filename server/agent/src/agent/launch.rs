@@ -1,0 +1,268 @@
+//! Tasks taken: from the order to run one to its running container.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use model::{AgentId, ContainerId, FrameworkId, Instant, TaskId, TaskState};
+use wire::link::RunTask;
+use wire::mesos::v1::task_status::Reason;
+
+use crate::Agent;
+use crate::command::LaunchFailure;
+use crate::container::Inspection;
+use crate::docker_task::{self, Refusal, Surroundings};
+use crate::effect::{Effect, Launch, Watched};
+use crate::record::{Entry, Proto};
+use crate::task::{News, Phase, Task, TaskKey};
+use crate::update_stream::UpdateStream;
+
+impl Agent {
+    pub(super) fn run_task(&mut self, now: Instant, order: RunTask) -> Vec<Effect> {
+        let Some(agent) = self.id.clone() else {
+            return Vec::new(); // Only an admitted agent gets orders.
+        };
+        let framework = order.framework.id.as_ref().map(|id| id.value.as_str()).unwrap_or_default();
+        let (framework, task) =
+            match (FrameworkId::parse(framework), TaskId::parse(&order.task.task_id.value)) {
+                (Ok(framework), Ok(task)) => (framework, task),
+                (Err(invalid), _) | (_, Err(invalid)) => {
+                    let key = TaskKey {
+                        framework: framework.into(),
+                        task: order.task.task_id.value.as_str().into(),
+                    };
+                    let news = News::from_agent(
+                        TaskState::Error,
+                        Reason::TaskInvalid,
+                        format!("Invalid id: {invalid}"),
+                    );
+                    return self.tell_of_stranger(&key, news);
+                }
+            };
+        let key = TaskKey { framework, task };
+        if let Some(known) = self.tasks.get(&key)
+            && (!known.is_complete() || known.launch_id == order.launch_id)
+        {
+            return self.tell_again(now, &key);
+        }
+        if self.leaving.is_some() {
+            let news = News::from_agent(
+                TaskState::Dropped,
+                Reason::AgentRestarted,
+                "The agent is about to end",
+            );
+            return self.tell_of_stranger(&key, news);
+        }
+        self.take(now, &agent, key, order)
+    }
+
+    fn take(&mut self, now: Instant, agent: &AgentId, key: TaskKey, order: RunTask) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        if self.frameworks.get(&key.framework).is_none_or(|known| **known != order.framework) {
+            effects.push(Self::journal(Entry::framework(&order.framework)));
+            self.frameworks.insert(key.framework.clone(), Arc::new(order.framework));
+        }
+        if let Some(ended) = self.completed.get_mut(&key.framework) {
+            ended.retain(|task| *task != key.task);
+        }
+        let container = ContainerId::new(self.uuids.next_text());
+        effects.push(Self::journal(Entry::Taken {
+            framework: key.framework.clone(),
+            launch_id: order.launch_id.clone(),
+            info: Proto::of(&order.task),
+            container: container.clone(),
+        }));
+        let task =
+            self.new_task(agent, key.clone(), order.launch_id, Arc::new(order.task), container);
+        let launch = self.order_launch(&task);
+        self.tasks.insert(key.clone(), Arc::new(task));
+        match launch {
+            Ok(launch) => effects.push(launch),
+            Err(refusal) => effects.extend(self.tell(now, &key, refused(&refusal))),
+        }
+        effects
+    }
+
+    pub(super) fn new_task(
+        &self,
+        agent: &AgentId,
+        key: TaskKey,
+        launch_id: String,
+        info: Arc<wire::mesos::v1::TaskInfo>,
+        container: ContainerId,
+    ) -> Task {
+        // Compat: the name of Mesos 0.23 to 1.3, which the deployment guide shows (mesos.md, trap 10).
+        let container_name = format!("mesos-{agent}.{container}");
+        let sandbox = format!(
+            "{}/slaves/{agent}/frameworks/{}/executors/{}/runs/{container}",
+            self.settings.work_dir, key.framework, key.task
+        );
+        Task {
+            key,
+            launch_id,
+            info,
+            container,
+            container_name,
+            sandbox,
+            phase: Phase::Pulling,
+            state: TaskState::Staging,
+            statuses: Vec::new(),
+            updates: UpdateStream::default(),
+            kill: None,
+            is_recovering: false,
+        }
+    }
+
+    /// The order to start a task's container, from the beginning.
+    pub(super) fn order_launch(&self, task: &Task) -> Result<Effect, Refusal> {
+        if !self.settings.runs_docker {
+            let text = "only DOCKER containers are supported yet, and this agent was started without the docker \
+                        containerizer (--containerizers)";
+            return Err(Refusal::Unsupported(text.to_owned()));
+        }
+        let labels = [
+            ("ekiden.cluster", self.settings.cluster.as_str()),
+            ("ekiden.agent-dir", self.settings.directory_id.as_str()),
+            ("ekiden.agent", self.id.as_ref().map(AgentId::as_str).unwrap_or_default()),
+            ("ekiden.framework", task.key.framework.as_str()),
+            ("ekiden.task", task.key.task.as_str()),
+        ];
+        let around = Surroundings {
+            container_name: &task.container_name,
+            address: &self.settings.ip,
+            sandbox: &task.sandbox,
+            sandbox_mount: &self.settings.sandbox_mount,
+            labels: &labels,
+        };
+        let spec = docker_task::container_spec(&task.info, around)?;
+        Ok(Effect::Launch(Box::new(Launch {
+            task: task.key.clone(),
+            container: task.container.clone(),
+            spec,
+        })))
+    }
+
+    /// Answers an order to run a task that is known already with what is known about it.
+    fn tell_again(&mut self, now: Instant, key: &TaskKey) -> Vec<Effect> {
+        let Some(task) = self.tasks.get(key) else {
+            return Vec::new();
+        };
+        if !task.updates.is_empty() {
+            return self.send_head(now, key);
+        }
+        let (state, is_complete) = (task.state, task.is_complete());
+        if state == TaskState::Staging {
+            return Vec::new(); // The master knows that much.
+        }
+        let news = News::from_executor(state).with_message("The agent has this task already");
+        if is_complete { self.tell_of_stranger(key, news) } else { self.tell(now, key, news) }
+    }
+
+    pub(super) fn image_ready(
+        &mut self,
+        now: Instant,
+        key: &TaskKey,
+        container: &ContainerId,
+    ) -> Vec<Effect> {
+        match self.run_mut(key, container) {
+            Some(task) if task.phase == Phase::Pulling && task.kill.is_none() => {
+                task.phase = Phase::Starting;
+                self.tell(now, key, News::from_executor(TaskState::Starting))
+            }
+            Some(_) | None => Vec::new(),
+        }
+    }
+
+    pub(super) fn container_launched(
+        &mut self,
+        now: Instant,
+        key: &TaskKey,
+        container: &ContainerId,
+        inspection: Inspection,
+    ) -> Vec<Effect> {
+        let Some(task) = self.run_mut(key, container) else {
+            return Vec::new();
+        };
+        if task.phase == Phase::Ended {
+            return Vec::new();
+        }
+        task.phase = Phase::Running;
+        let mut effects = vec![Effect::Watch(watched(task))];
+        if task.kill.is_some() {
+            effects.extend(self.stop_running(now, key));
+        } else {
+            let news = News {
+                data: Some(Bytes::from(inspection.json)),
+                addresses: inspection.addresses,
+                ..News::from_executor(TaskState::Running)
+            };
+            effects.extend(self.tell(now, key, news));
+        }
+        effects
+    }
+
+    pub(super) fn launch_failed(
+        &mut self,
+        now: Instant,
+        key: &TaskKey,
+        container: &ContainerId,
+        failure: LaunchFailure,
+    ) -> Vec<Effect> {
+        let Some(task) = self.run_mut(key, container) else {
+            return Vec::new();
+        };
+        if task.phase == Phase::Ended {
+            return Vec::new();
+        }
+        let (phase, name, is_killed) =
+            (task.phase, task.container_name.clone(), task.kill.is_some());
+        let news = match failure {
+            LaunchFailure::Cancelled => News::from_agent(
+                TaskState::Killed,
+                Reason::TaskKilledDuringLaunch,
+                "Killed before delivery to the executor",
+            ),
+            LaunchFailure::Failed(message) => {
+                let (state, reason) = if is_killed {
+                    (TaskState::Killed, Reason::TaskKilledDuringLaunch)
+                } else {
+                    (TaskState::Failed, Reason::ContainerLaunchFailed)
+                };
+                News::from_agent(state, reason, format!("Failed to launch container: {message}"))
+            }
+        };
+        let mut effects = self.tell(now, key, news);
+        if phase == Phase::Starting {
+            // It may have been made, and even have been started by an engine that answered too late.
+            effects.push(Effect::Stop {
+                task: None,
+                name: name.clone(),
+                grace: std::time::Duration::ZERO,
+            });
+            effects.push(self.remove_later(now, name));
+        }
+        effects.extend(self.exit_if_empty());
+        effects
+    }
+}
+
+pub(super) fn watched(task: &Task) -> Watched {
+    Watched {
+        task: task.key.clone(),
+        container: task.container.clone(),
+        name: task.container_name.clone(),
+        sandbox: task.sandbox.clone(),
+    }
+}
+
+/// The end of a task that cannot run here.
+pub(super) fn refused(refusal: &Refusal) -> News {
+    match refusal {
+        Refusal::Unsupported(_) => {
+            News::from_agent(TaskState::Error, Reason::TaskInvalid, refusal.to_string())
+        }
+        // Compat: wrong options fail the task, they do not make it an error (mesos.md §5.7).
+        Refusal::Options(_) => {
+            News::from_agent(TaskState::Failed, Reason::ContainerLaunchFailed, refusal.to_string())
+        }
+    }
+}

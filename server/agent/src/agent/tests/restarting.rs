@@ -1,0 +1,163 @@
+//! A new process from the journal: nothing lost, nothing started twice.
+
+use model::TaskState;
+
+use super::harness::*;
+use crate::container::{FoundContainer, FoundState};
+use crate::{Command, Effect};
+
+fn found(container: &model::ContainerId, state: FoundState) -> FoundContainer {
+    FoundContainer { name: format!("mesos-S5.{container}"), labels: [].into(), state }
+}
+
+#[test]
+fn a_running_container_is_watched_again_and_nothing_is_told_twice() {
+    let mut harness = Harness::admitted();
+    let container = harness.running("nginx.1");
+    assert_eq!(harness.restart(), [Effect::FindContainers]);
+    let (told, effects) = harness.reconnect();
+    assert_eq!(told.tasks[0].task.state, TaskState::Running.number());
+    assert!(updates(&effects).is_empty());
+    let effects =
+        harness.apply(Command::ContainersFound(vec![found(&container, FoundState::Running)]));
+    assert!(
+        matches!(&effects[..], [Effect::Watch(watched)] if watched.container == container),
+        "{effects:?}"
+    );
+}
+
+#[test]
+fn a_container_that_ended_meanwhile_is_watched_to_its_end() {
+    let mut harness = Harness::admitted();
+    let container = harness.running("nginx.1");
+    harness.restart();
+    harness.reconnect();
+    let effects =
+        harness.apply(Command::ContainersFound(vec![found(&container, FoundState::Exited)]));
+    assert!(matches!(&effects[..], [Effect::Watch(_)]), "{effects:?}");
+    assert_eq!(state_of(&update(&harness.ended("nginx.1", &container, 0))), TaskState::Finished);
+}
+
+#[test]
+fn a_container_that_is_gone_fails_its_task() {
+    let mut harness = Harness::admitted();
+    harness.running("nginx.1");
+    harness.restart();
+    harness.reconnect();
+    let effects = harness.apply(Command::ContainersFound(Vec::new()));
+    assert_eq!(state_of(&update(&effects)), TaskState::Failed);
+}
+
+#[test]
+fn a_launch_cut_off_before_the_container_was_started_is_taken_up_again() {
+    for state in [None, Some(FoundState::Created)] {
+        let mut harness = Harness::admitted();
+        let before = launch(&harness.run("nginx.1"));
+        harness.apply(Command::ImageReady(before.task.clone(), before.container.clone()));
+        harness.restart();
+        let list = state.map(|state| found(&before.container, state)).into_iter().collect();
+        let effects = harness.apply(Command::ContainersFound(list));
+        assert_eq!(launch(&effects), before, "the same container, not another one");
+    }
+}
+
+#[test]
+fn a_container_started_just_before_the_cut_is_not_started_again() {
+    let mut harness = Harness::admitted();
+    let before = launch(&harness.run("nginx.1"));
+    harness.restart();
+    let effects = harness
+        .apply(Command::ContainersFound(vec![found(&before.container, FoundState::Running)]));
+    assert!(matches!(&effects[..], [Effect::Describe(_)]), "{effects:?}");
+    harness.apply(Command::ContainerLaunched(before.task, before.container, inspection()));
+    assert_eq!(harness.state("nginx.1"), TaskState::Running);
+
+    let mut harness = Harness::admitted();
+    let before = launch(&harness.run("nginx.1"));
+    harness.restart();
+    let effects =
+        harness.apply(Command::ContainersFound(vec![found(&before.container, FoundState::Exited)]));
+    assert!(matches!(&effects[..], [Effect::Watch(_)]), "{effects:?}");
+}
+
+#[test]
+fn a_kill_outlives_the_process() {
+    let mut harness = Harness::admitted();
+    let container = harness.running("nginx.1");
+    harness.kill("nginx.1", None);
+    harness.restart();
+    let effects =
+        harness.apply(Command::ContainersFound(vec![found(&container, FoundState::Running)]));
+    assert!(effects.iter().any(|e| matches!(e, Effect::Stop { .. })), "{effects:?}");
+    harness.ended("nginx.1", &container, 0);
+    assert_eq!(harness.state("nginx.1"), TaskState::Killed);
+}
+
+#[test]
+fn a_kill_that_arrives_before_the_engine_answers_is_carried_out_then() {
+    let mut harness = Harness::admitted();
+    let container = harness.running("a");
+    let before = launch(&harness.run("b"));
+    harness.restart();
+    harness.reconnect();
+    harness.kill("a", None);
+    harness.kill("b", None);
+    let effects =
+        harness.apply(Command::ContainersFound(vec![found(&container, FoundState::Running)]));
+    assert!(effects.iter().any(|e| matches!(e, Effect::Stop { .. })));
+    assert!(
+        !effects
+            .iter()
+            .any(|e| matches!(e, Effect::Launch(launch) if launch.container == before.container))
+    );
+    assert_eq!(harness.state("b"), TaskState::Killed);
+}
+
+#[test]
+fn containers_without_a_task_are_stopped_and_removed_in_time() {
+    let mut harness = Harness::admitted();
+    harness.restart();
+    let orphan = found(&"orphan".into(), FoundState::Running);
+    let effects = harness.apply(Command::ContainersFound(vec![orphan]));
+    assert!(
+        matches!(&effects[0], Effect::Stop { name, .. } if name == "mesos-S5.orphan"),
+        "{effects:?}"
+    );
+    assert!(harness.pass(60).contains(&Effect::Remove("mesos-S5.orphan".to_owned())));
+}
+
+#[test]
+fn an_unacknowledged_update_is_the_same_update_after_a_restart() {
+    let mut harness = Harness::admitted();
+    let launch = launch(&harness.run("nginx.1"));
+    let before = update(&harness.apply(Command::ImageReady(launch.task, launch.container)));
+    harness.restart();
+    let (_, effects) = harness.reconnect();
+    assert_eq!(update(&effects), before);
+}
+
+#[test]
+fn a_shortened_journal_tells_the_same() {
+    let mut harness = Harness::admitted();
+    let container = harness.running("a");
+    harness.ended("a", &container, 0);
+    harness.acknowledge_head("a");
+    harness.running("b");
+    harness.kill("b", Some(9));
+    let started = launch(&harness.run("c"));
+    harness.apply(Command::ImageReady(started.task, started.container));
+    let before = harness.agent.snapshot();
+    harness.journal = harness.agent.checkpoint();
+    harness.restart();
+    let after = harness.agent.snapshot();
+    assert_eq!(after.id, before.id);
+    for (key, task) in &before.tasks {
+        let mut again = crate::Task::clone(&after.tasks[key]);
+        again.is_recovering = false;
+        // How often an update was sent belongs to the link, not to the task.
+        let pending: Vec<_> = task.updates.iter().collect();
+        assert_eq!(again.updates.iter().collect::<Vec<_>>(), pending);
+        assert_eq!(crate::Task { updates: task.updates.clone(), ..again }, **task);
+    }
+    assert_eq!(harness.agent.checkpoint(), harness.journal);
+}

@@ -1,0 +1,60 @@
+//! What happens to the agent: news from the link, from the engine, from the clock.
+
+use model::ContainerId;
+use wire::link::MasterFrame;
+
+use crate::container::{Exit, FoundContainer, Inspection};
+use crate::task::TaskKey;
+
+/// One connection to a master; a later one has a higher number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ConnectionId(pub u64);
+
+/// Something that happened, or that the outside reports.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Command {
+    /// A connection to a master stands; the older one is closed and nothing of it will be read any more.
+    LinkOpened(ConnectionId),
+    /// The connection broke.
+    LinkClosed(ConnectionId),
+    /// A frame came in.
+    FrameArrived(ConnectionId, Box<MasterFrame>),
+    /// The task's image is there; its container is about to be made.
+    ImageReady(TaskKey, ContainerId),
+    /// The task's container runs.
+    ContainerLaunched(TaskKey, ContainerId, Inspection),
+    /// The task's container could not be started, or its launch was called off.
+    LaunchFailed(TaskKey, ContainerId, LaunchFailure),
+    /// The task's container has ended.
+    ContainerEnded(TaskKey, ContainerId, Exit),
+    /// The engine did not stop the task's container.
+    StopFailed(TaskKey, ContainerId, String),
+    /// These are the containers that the engine holds for this agent.
+    ContainersFound(Vec<FoundContainer>),
+    /// A timer went off.
+    TimerFired(Timer),
+}
+
+/// Why a launch came to nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LaunchFailure {
+    /// It was called off before the container was started.
+    Cancelled,
+    /// The engine, or the file system, refused.
+    Failed(String),
+}
+
+/// What a timer is for; one that has become pointless changes nothing.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Timer {
+    /// An update may have to be sent again: the task, the update's identity, and the number of its sending.
+    ResendUpdate(TaskKey, Vec<u8>, u32),
+    /// A master that has accepted the connection should have answered.
+    AwaitAdmission(ConnectionId),
+    /// The master should have been heard of.
+    AwaitPing(ConnectionId),
+    /// A container that was asked to stop should have ended.
+    StopAgain(TaskKey, ContainerId),
+    /// An ended container is no longer needed.
+    RemoveContainer(String),
+}
