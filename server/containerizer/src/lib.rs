@@ -1,1 +1,74 @@
-//! To be written.
+//! Containers, behind one trait: what the agent needs of an engine, and two engines.
+//!
+//! [`Docker`] drives a Docker engine through its API; [`NoOp`] starts nothing and exists for benchmarks and simulations only.
+//! Each call is one step of a launch or a kill and can be repeated: what is already so is no error. The steps' order is the agent's
+//! business (`agent-core` journals a step before it is taken); nothing here remembers a container between calls, the engine does.
+#![forbid(unsafe_code)]
+
+mod docker;
+mod error;
+mod noop;
+
+use std::path::Path;
+use std::time::Duration;
+
+use agent_core::container::{ContainerSpec, Exit, FoundContainer, Inspection};
+use futures_util::future::BoxFuture;
+
+pub use crate::docker::{Docker, DockerConfig};
+pub use crate::error::Error;
+pub use crate::noop::NoOp;
+
+/// What an engine says about itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EngineInfo {
+    /// Version of the engine, e.g. `20.10.24`.
+    pub version: String,
+    /// Version of the API it speaks, e.g. `1.41`.
+    pub api_version: String,
+}
+
+/// An engine that runs containers for one agent.
+///
+/// No method is cancelled half-way by its own means: dropping a future leaves the engine to finish what it was told.
+pub trait Containerizer: std::fmt::Debug + Send + Sync + 'static {
+    /// Asks the engine who it is; the way to find out that none answers.
+    fn probe(&self) -> BoxFuture<'_, Result<EngineInfo, Error>>;
+
+    /// Makes sure that the image is present: pulls it when it is missing, or always when `force` is set.
+    fn pull<'a>(&'a self, image: &'a str, force: bool) -> BoxFuture<'a, Result<(), Error>>;
+
+    /// Makes the container without starting it; a container of that name and the same agent directory is taken as made.
+    fn create<'a>(&'a self, spec: &'a ContainerSpec) -> BoxFuture<'a, Result<(), Error>>;
+
+    /// Starts a made container; one that runs already is left alone.
+    fn start<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<(), Error>>;
+
+    /// Describes a container.
+    fn inspect<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Inspection, Error>>;
+
+    /// Asks the container to end, kills it after `grace`, and returns once it has ended; one that has ended or is unknown is no error.
+    fn stop<'a>(&'a self, name: &'a str, grace: Duration) -> BoxFuture<'a, Result<(), Error>>;
+
+    /// Waits until the container has ended, through restarts of the engine.
+    fn wait<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Exit>;
+
+    /// Removes an ended container and its anonymous volumes; an unknown one is no error.
+    fn remove<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<(), Error>>;
+
+    /// Lists the containers that carry `label` with `value`, ended ones included.
+    fn containers<'a>(
+        &'a self,
+        label: &'a str,
+        value: &'a str,
+    ) -> BoxFuture<'a, Result<Vec<FoundContainer>, Error>>;
+
+    /// Copies the container's output into `stdout` and `stderr` of `sandbox` until the container has ended and everything is copied.
+    ///
+    /// What the two files already hold is not written again: the length of a file is the position in the stream.
+    fn copy_output<'a>(
+        &'a self,
+        name: &'a str,
+        sandbox: &'a Path,
+    ) -> BoxFuture<'a, Result<(), Error>>;
+}

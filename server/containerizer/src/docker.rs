@@ -1,0 +1,330 @@
+//! The Docker engine, through its API on a Unix socket.
+//!
+//! A connection is made for each call, so an engine that appears, disappears or restarts needs no ceremony. Every bounded call has a
+//! time-out; `wait`, `pull` and the copying of output last as long as what they watch and give up only on silence.
+
+mod create;
+mod inspect;
+mod output;
+mod pull;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use agent_core::container::{ContainerSpec, Exit, FoundContainer, FoundState, Inspection};
+use bollard::API_DEFAULT_VERSION;
+use bollard::models::{ContainerSummary, ContainerSummaryStateEnum};
+use bollard::query_parameters::{
+    CreateContainerOptionsBuilder, ListContainersOptionsBuilder, RemoveContainerOptionsBuilder,
+    StartContainerOptions, StopContainerOptionsBuilder, WaitContainerOptionsBuilder,
+};
+use futures_util::future::BoxFuture;
+use futures_util::{FutureExt, StreamExt};
+
+use crate::{Containerizer, EngineInfo, Error};
+
+/// Where the engine is and how long it may think.
+#[derive(Debug, Clone)]
+pub struct DockerConfig {
+    /// Unix socket of the engine.
+    pub socket: PathBuf,
+    /// Longest wait for the answer to an ordinary call.
+    pub call_timeout: Duration,
+    /// Longest silence during a pull.
+    pub pull_stall_timeout: Duration,
+    /// Pause before an engine that does not answer is asked again.
+    pub retry_pause: Duration,
+}
+
+impl Default for DockerConfig {
+    fn default() -> Self {
+        Self {
+            socket: PathBuf::from("/var/run/docker.sock"),
+            call_timeout: Duration::from_secs(60),
+            pull_stall_timeout: Duration::from_secs(300),
+            retry_pause: Duration::from_secs(1),
+        }
+    }
+}
+
+/// A Docker engine, version 17.06 or newer.
+#[derive(Debug, Clone)]
+pub struct Docker {
+    config: DockerConfig,
+}
+
+impl Docker {
+    /// Names an engine; whether it answers shows in the first call.
+    #[must_use]
+    pub fn new(config: DockerConfig) -> Self {
+        Self { config }
+    }
+
+    fn endpoint(&self) -> String {
+        format!("unix://{}", self.config.socket.display())
+    }
+
+    /// A client whose answers must begin within `header_timeout`.
+    fn client(&self, operation: &str, header_timeout: Duration) -> Result<bollard::Docker, Error> {
+        let path = self.config.socket.to_string_lossy();
+        bollard::Docker::connect_with_unix(
+            &path,
+            header_timeout.as_secs().max(1),
+            API_DEFAULT_VERSION,
+        )
+        .map_err(|source| self.error(operation, header_timeout, source))
+    }
+
+    /// Runs one bounded call.
+    async fn call<T, F>(
+        &self,
+        operation: &str,
+        limit: Duration,
+        call: impl FnOnce(bollard::Docker) -> F,
+    ) -> Result<T, Error>
+    where
+        F: Future<Output = Result<T, bollard::errors::Error>>,
+    {
+        let client = self.client(operation, limit)?;
+        match tokio::time::timeout(limit, call(client)).await {
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(source)) => Err(self.error(operation, limit, source)),
+            Err(_) => Err(self.timed_out(operation, limit)),
+        }
+    }
+
+    fn timed_out(&self, operation: &str, after: Duration) -> Error {
+        Error::TimedOut { endpoint: self.endpoint(), operation: operation.to_owned(), after }
+    }
+
+    fn error(&self, operation: &str, limit: Duration, source: bollard::errors::Error) -> Error {
+        use bollard::errors::Error as Engine;
+        let operation = operation.to_owned();
+        match source {
+            Engine::DockerResponseServerError { status_code, message } => Error::Refused {
+                operation,
+                status: status_code,
+                message: message.trim().to_owned(),
+            },
+            Engine::DockerStreamError { error } => {
+                Error::Refused { operation, status: 500, message: error }
+            }
+            Engine::RequestTimeoutError => {
+                Error::TimedOut { endpoint: self.endpoint(), operation, after: limit }
+            }
+            Engine::SocketNotFoundError(path) => Error::Unreachable {
+                endpoint: self.endpoint(),
+                operation,
+                reason: format!("there is no socket `{path}`"),
+            },
+            other @ (Engine::JsonDataError { .. }
+            | Engine::JsonSerdeError { .. }
+            | Engine::StrParseError { .. }) => {
+                Error::Malformed { operation, message: other.to_string() }
+            }
+            other => {
+                Error::Unreachable { endpoint: self.endpoint(), operation, reason: chain(&other) }
+            }
+        }
+    }
+}
+
+/// The whole chain of an error in one line; the innermost part usually says what is the matter.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(source) = cause {
+        let part = source.to_string();
+        if !text.contains(&part) {
+            text.push_str(": ");
+            text.push_str(&part);
+        }
+        cause = source.source();
+    }
+    text
+}
+
+/// Turns the engine's 404 into the error that names the container.
+fn unknown_container(name: &str) -> impl FnOnce(Error) -> Error {
+    move |error| match error {
+        Error::Refused { status: 404, .. } => Error::UnknownContainer { name: name.to_owned() },
+        other => other,
+    }
+}
+
+/// Takes an unknown container as done.
+fn unless_unknown(result: Result<(), Error>) -> Result<(), Error> {
+    match result {
+        Err(Error::Refused { status: 404, .. } | Error::UnknownContainer { .. }) => Ok(()),
+        other => other,
+    }
+}
+
+fn found(summary: ContainerSummary) -> Option<FoundContainer> {
+    let name = summary.names?.into_iter().next()?.trim_start_matches('/').to_owned();
+    let state = match summary.state? {
+        ContainerSummaryStateEnum::CREATED => FoundState::Created,
+        ContainerSummaryStateEnum::RUNNING
+        | ContainerSummaryStateEnum::PAUSED
+        | ContainerSummaryStateEnum::RESTARTING
+        | ContainerSummaryStateEnum::STOPPING => FoundState::Running,
+        ContainerSummaryStateEnum::EXITED
+        | ContainerSummaryStateEnum::REMOVING
+        | ContainerSummaryStateEnum::DEAD
+        | ContainerSummaryStateEnum::EMPTY => FoundState::Exited,
+    };
+    Some(FoundContainer {
+        name,
+        labels: summary.labels.unwrap_or_default().into_iter().collect(),
+        state,
+    })
+}
+
+impl Docker {
+    async fn create_container(&self, spec: &ContainerSpec) -> Result<(), Error> {
+        let operation = format!("create container `{}`", spec.name);
+        let options = CreateContainerOptionsBuilder::new().name(&spec.name).build();
+        let made = self
+            .call(&operation, self.config.call_timeout, async |client| {
+                client.create_container(Some(options), create::body(spec)).await
+            })
+            .await;
+        match made {
+            Ok(response) => {
+                for warning in response.warnings {
+                    tracing::warn!(container.name = %spec.name, "the Docker engine warns about `{}`: {warning}", spec.name);
+                }
+                Ok(())
+            }
+            // Taken as made when an earlier attempt of ours made it and its answer was lost.
+            Err(Error::Refused { status: 409, message, .. }) => {
+                // The image may add labels of its own.
+                let same = self.labels(&spec.name).await.is_ok_and(|labels| {
+                    spec.labels.iter().all(|(key, value)| labels.get(key) == Some(value))
+                });
+                if same { Ok(()) } else { Err(Error::Refused { operation, status: 409, message }) }
+            }
+            Err(other) => Err(other),
+        }
+    }
+
+    async fn wait_for_exit(&self, name: &str) -> Exit {
+        let operation = format!("wait for container `{name}`");
+        loop {
+            if let Ok(client) = self.client(&operation, self.config.call_timeout) {
+                let options = WaitContainerOptionsBuilder::new().condition("not-running").build();
+                // Whatever the stream says, the state is read afterwards: it also knows about memory.
+                let _ended_or_broken = client.wait_container(name, Some(options)).next().await;
+            }
+            match self.exit(name).await {
+                Ok(Some(exit)) => return exit,
+                Ok(None) => {}
+                Err(Error::UnknownContainer { .. }) => return Exit::Vanished,
+                Err(error) => {
+                    tracing::debug!(container.name = %name, "cannot tell whether `{name}` still runs: {error}")
+                }
+            }
+            tokio::time::sleep(self.config.retry_pause).await;
+        }
+    }
+}
+
+impl Containerizer for Docker {
+    fn probe(&self) -> BoxFuture<'_, Result<EngineInfo, Error>> {
+        async {
+            let limit = self.config.call_timeout.min(Duration::from_secs(10));
+            let version = self
+                .call("ask for its version", limit, async |client| client.version().await)
+                .await?;
+            Ok(EngineInfo {
+                version: version.version.unwrap_or_default(),
+                api_version: version.api_version.unwrap_or_default(),
+            })
+        }
+        .boxed()
+    }
+
+    fn pull<'a>(&'a self, image: &'a str, force: bool) -> BoxFuture<'a, Result<(), Error>> {
+        self.pull_image(image, force).boxed()
+    }
+
+    fn create<'a>(&'a self, spec: &'a ContainerSpec) -> BoxFuture<'a, Result<(), Error>> {
+        self.create_container(spec).boxed()
+    }
+
+    fn start<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<(), Error>> {
+        async move {
+            let operation = format!("start container `{name}`");
+            self.call(&operation, self.config.call_timeout, async |client| {
+                client.start_container(name, None::<StartContainerOptions>).await
+            })
+            .await
+            .map_err(unknown_container(name))
+        }
+        .boxed()
+    }
+
+    fn inspect<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Inspection, Error>> {
+        self.inspect_container(name).boxed()
+    }
+
+    fn stop<'a>(&'a self, name: &'a str, grace: Duration) -> BoxFuture<'a, Result<(), Error>> {
+        async move {
+            let seconds = i32::try_from(grace.as_millis().div_ceil(1_000)).unwrap_or(i32::MAX);
+            let options = StopContainerOptionsBuilder::new().t(seconds).build();
+            let limit = grace.saturating_add(self.config.call_timeout);
+            let operation = format!("stop container `{name}`");
+            let stopped = self
+                .call(&operation, limit, async |client| {
+                    client.stop_container(name, Some(options)).await
+                })
+                .await;
+            unless_unknown(stopped)
+        }
+        .boxed()
+    }
+
+    fn wait<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Exit> {
+        self.wait_for_exit(name).boxed()
+    }
+
+    fn remove<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<(), Error>> {
+        async move {
+            let options = RemoveContainerOptionsBuilder::new().force(true).v(true).build();
+            let operation = format!("remove container `{name}`");
+            let removed = self
+                .call(&operation, self.config.call_timeout, async |client| {
+                    client.remove_container(name, Some(options)).await
+                })
+                .await;
+            unless_unknown(removed)
+        }
+        .boxed()
+    }
+
+    fn containers<'a>(
+        &'a self,
+        label: &'a str,
+        value: &'a str,
+    ) -> BoxFuture<'a, Result<Vec<FoundContainer>, Error>> {
+        async move {
+            let filters = [("label".to_owned(), vec![format!("{label}={value}")])].into();
+            let options = ListContainersOptionsBuilder::new().all(true).filters(&filters).build();
+            let summaries = self
+                .call("list containers", self.config.call_timeout, async |client| {
+                    client.list_containers(Some(options)).await
+                })
+                .await?;
+            Ok(summaries.into_iter().filter_map(found).collect())
+        }
+        .boxed()
+    }
+
+    fn copy_output<'a>(
+        &'a self,
+        name: &'a str,
+        sandbox: &'a Path,
+    ) -> BoxFuture<'a, Result<(), Error>> {
+        self.copy_until_ended(name, sandbox).boxed()
+    }
+}

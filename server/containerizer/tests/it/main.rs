@@ -1,0 +1,9 @@
+//! The Docker implementation against the engine of this machine.
+//!
+//! Each test makes an image of its own from Debian's static busybox and removes the image and its containers again, whatever happens.
+
+mod engine;
+
+mod launch;
+mod output;
+mod recovery;
