@@ -1,0 +1,50 @@
+//! What a node must know to start.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use model::Timestamp;
+use zookeeper_core::NodeId;
+
+/// Bytes of one segment of the raft log.
+pub const SEGMENT_BYTES: u64 = 64 << 20;
+
+/// How a node runs.
+#[derive(Clone)]
+pub struct Config {
+    /// The node's number in its cluster, from 1 (ZooKeeper's `myid`).
+    pub node: NodeId,
+    /// The folder for everything the node keeps; made when it is not there.
+    pub data_dir: PathBuf,
+    /// Reads the wall clock; only for times that people and clients read.
+    pub wall_clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
+    /// Bytes of a new log's segments, [`SEGMENT_BYTES`] by default.
+    pub segment_bytes: u64,
+}
+
+impl Config {
+    /// A node in `data_dir` with default settings.
+    pub fn new(
+        node: NodeId,
+        data_dir: impl Into<PathBuf>,
+        wall_clock: impl Fn() -> Timestamp + Send + Sync + 'static,
+    ) -> Self {
+        Self {
+            node,
+            data_dir: data_dir.into(),
+            wall_clock: Arc::new(wall_clock),
+            segment_bytes: SEGMENT_BYTES,
+        }
+    }
+}
+
+impl fmt::Debug for Config {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Config")
+            .field("node", &self.node)
+            .field("data_dir", &self.data_dir)
+            .field("segment_bytes", &self.segment_bytes)
+            .finish_non_exhaustive()
+    }
+}

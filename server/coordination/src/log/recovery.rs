@@ -1,0 +1,254 @@
+//! Reads the segments at start, and decides what a damaged place means.
+//!
+//! A group that is not whole may be cut only when it is the last thing in the log and something of it never
+//! reached the disk: its end mark, or a whole sector, reads as the zeros that the segment was filled with.
+//! Every other damage hits bytes that were acknowledged, and the node refuses to start.
+
+use std::collections::VecDeque;
+use std::os::unix::fs::FileExt as _;
+use std::sync::Arc;
+
+use openraft::entry::RaftEntry as _;
+
+use super::format::{self, ALIGNMENT, END, FORMAT, HEADER, Header, Item, Seed};
+use super::index::{Location, LogIndex};
+use super::segment::Segment;
+use super::{Disk, LogError};
+
+/// What a disk writes as a whole or not at all.
+const SECTOR: usize = 512;
+/// Bytes that are compared at once.
+const BLOCK: usize = 4096;
+
+/// The log as it was found.
+#[derive(Debug)]
+pub(crate) struct Recovered {
+    pub(crate) index: LogIndex,
+    /// Where the next group goes.
+    pub(crate) current: Segment,
+    pub(crate) position: u64,
+    /// The sequence of the next group.
+    pub(crate) sequence: u64,
+    /// Segments that were prepared and not used yet.
+    pub(crate) spares: VecDeque<Segment>,
+}
+
+/// Reads all segments, of which there must be one at least.
+pub(crate) fn recover(
+    disk: &mut impl Disk,
+    cluster: u64,
+    segments: Vec<Segment>,
+) -> Result<Option<Recovered>, LogError> {
+    let mut recovered: Option<Recovered> = None;
+    let mut may_follow = true;
+    for segment in segments {
+        if let Some(before) = &recovered {
+            let last = before.spares.back().unwrap_or(&before.current);
+            if segment.number != last.number + 1 {
+                let what = format!("segment {} is missing before it", last.number + 1);
+                return Err(damaged(&segment, 0, what));
+            }
+        }
+        let mut scan = Scan::read(cluster, segment)?;
+        let state = recovered.get_or_insert_with(|| Recovered {
+            index: LogIndex::default(),
+            current: scan.segment.clone(),
+            position: 0,
+            sequence: 1,
+            spares: VecDeque::new(),
+        });
+        state.index.add_segment(scan.segment.number, Arc::clone(&scan.segment.file));
+        if scan.is_blank() {
+            if scan.segment.number != state.current.number {
+                state.spares.push_back(scan.segment);
+            }
+            continue;
+        }
+        if !may_follow {
+            let what = "it follows a segment whose end is damaged".to_owned();
+            return Err(damaged(&scan.segment, 0, what));
+        }
+        let cut = scan.groups(state)?;
+        if scan.position == 0 && scan.segment.number != state.current.number {
+            // Its only group was cut; the segment before stays the current one.
+            state.spares.push_back(scan.segment.clone());
+        } else {
+            state.spares.clear();
+            state.current = scan.segment.clone();
+            state.position = scan.position as u64;
+        }
+        if cut {
+            may_follow = false;
+            scan.erase_tail(disk)?;
+        }
+    }
+    Ok(recovered)
+}
+
+fn damaged(segment: &Segment, offset: usize, what: impl Into<String>) -> LogError {
+    LogError::Damaged { path: segment.path.clone(), offset: offset as u64, what: what.into() }
+}
+
+/// One segment in memory while it is read.
+struct Scan {
+    segment: Segment,
+    seed: Seed,
+    bytes: Vec<u8>,
+    position: usize,
+    /// The end of what is not zero.
+    used: usize,
+}
+
+impl Scan {
+    fn read(cluster: u64, segment: Segment) -> Result<Self, LogError> {
+        let length = segment.file.metadata().map_err(LogError::io("read", &segment.path))?.len();
+        let mut bytes = vec![0; usize::try_from(length).unwrap_or(usize::MAX)];
+        segment.file.read_exact_at(&mut bytes, 0).map_err(LogError::io("read", &segment.path))?;
+        let used = end_of_data(&bytes);
+        let seed = Seed { cluster, segment: segment.number };
+        Ok(Self { segment, seed, bytes, position: 0, used })
+    }
+
+    fn is_blank(&self) -> bool {
+        self.used == 0
+    }
+
+    /// Takes up group after group; true when the last one was torn and has to be erased.
+    fn groups(&mut self, state: &mut Recovered) -> Result<bool, LogError> {
+        while self.position < self.used {
+            let rest = &self.bytes[self.position..];
+            let header = format::header(self.seed, rest);
+            let Some(header) = header else { return self.judge(None) };
+            if header.format > FORMAT {
+                return Err(LogError::NewerFormat {
+                    path: self.segment.path.clone(),
+                    offset: self.position as u64,
+                    found: header.format,
+                    known: FORMAT,
+                });
+            }
+            if state.sequence != header.sequence {
+                let what =
+                    format!("group {} is expected here, found {}", state.sequence, header.sequence);
+                return Err(damaged(&self.segment, self.position, what));
+            }
+            let Some(payload) = format::payload(self.seed, header, rest) else {
+                return self.judge(Some(header));
+            };
+            let items = format::decode_items(payload)
+                .map_err(|what| damaged(&self.segment, self.position, what))?;
+            for item in items {
+                self.take_up(&mut state.index, item)?;
+            }
+            state.sequence += 1;
+            self.position += header.group_bytes();
+        }
+        Ok(false)
+    }
+
+    fn take_up(&self, index: &mut LogIndex, item: Item) -> Result<(), LogError> {
+        match item {
+            Item::Entries(entries) => {
+                let (Some(first), Some(last)) = (entries.first(), entries.last()) else {
+                    return Ok(());
+                };
+                let (first, last) = (first.index(), last.index());
+                if let Some(before) = index.state().last_log_id
+                    && before.index() + 1 != first
+                {
+                    let what = format!("entry {first} follows entry {}", before.index());
+                    return Err(damaged(&self.segment, self.position, what));
+                }
+                index.append(&entries);
+                let (segment, offset) = (self.segment.number, self.position as u64);
+                index.located(Location { first, last, segment, offset });
+                index.written_through(last);
+            }
+            Item::Truncate(after) => {
+                index.truncate(after);
+                index.truncate_locations(after);
+            }
+            Item::Purge(upto) => index.purge(upto),
+            Item::Committed(committed) => index.committed = committed,
+        }
+        Ok(())
+    }
+
+    /// Whether the group at the position, which is not whole, may be cut.
+    fn judge(&self, header: Option<Header>) -> Result<bool, LogError> {
+        if let Some(offset) = self.valid_group_after(self.position) {
+            let what = format!("a valid group follows at byte {offset}");
+            return Err(damaged(&self.segment, self.position, what));
+        }
+        let is_torn = match header {
+            Some(header) => self.misses_a_part(header),
+            None => self.misses_its_header(),
+        };
+        if !is_torn {
+            let what = "the last group is complete but its checksum does not hold";
+            return Err(damaged(&self.segment, self.position, what));
+        }
+        tracing::warn!(
+            file.path = %self.segment.path.display(), file.offset = self.position,
+            "the last write to `{}` was cut off at byte {}; it was never acknowledged and is dropped",
+            self.segment.path.display(), self.position
+        );
+        Ok(true)
+    }
+
+    fn valid_group_after(&self, position: usize) -> Option<usize> {
+        (position + ALIGNMENT..self.used).step_by(ALIGNMENT).find(|offset| {
+            let rest = &self.bytes[*offset..];
+            rest[..4.min(rest.len())].iter().any(|byte| *byte != 0)
+                && format::header(self.seed, rest)
+                    .is_some_and(|header| format::payload(self.seed, header, rest).is_some())
+        })
+    }
+
+    /// With a valid header: the end mark or a whole sector of the group is still zero.
+    fn misses_a_part(&self, header: Header) -> bool {
+        let end = self.position + HEADER + header.payload;
+        if self.bytes.get(end) != Some(&END) && self.bytes.get(end).is_none_or(|byte| *byte == 0) {
+            return true;
+        }
+        let first_sector = self.position.next_multiple_of(SECTOR);
+        (first_sector..end)
+            .step_by(SECTOR)
+            .any(|sector| self.bytes.get(sector..sector + SECTOR).is_some_and(is_zero))
+    }
+
+    /// Without a valid header: nothing comes after it, or one of the sectors it lies in is still zero.
+    fn misses_its_header(&self) -> bool {
+        let end = self.position + HEADER;
+        let sector = (self.position + 1).next_multiple_of(SECTOR);
+        let in_first = &self.bytes[self.position..sector.min(self.bytes.len())];
+        let in_second = self.bytes.get(sector..end.max(sector)).unwrap_or_default();
+        self.used <= end || is_zero(in_first) || (!in_second.is_empty() && is_zero(in_second))
+    }
+
+    /// Fills what was cut with zeros again, so that nothing of it can be read later.
+    fn erase_tail(&self, disk: &mut impl Disk) -> Result<(), LogError> {
+        let zeros = vec![0; self.used - self.position];
+        let path = &self.segment.path;
+        self.segment
+            .file
+            .write_all_at(&zeros, self.position as u64)
+            .map_err(LogError::io("write", path))?;
+        disk.sync(&self.segment.file).map_err(LogError::io("sync", path))
+    }
+}
+
+/// Compares block by block, which is quick also in builds that are not optimised.
+fn is_zero(bytes: &[u8]) -> bool {
+    static ZEROS: [u8; BLOCK] = [0; BLOCK];
+    bytes.chunks(BLOCK).all(|block| *block == ZEROS[..block.len()])
+}
+
+/// The position after the last byte that is not zero.
+fn end_of_data(bytes: &[u8]) -> usize {
+    let blocks = bytes.chunks(BLOCK).rposition(|block| !is_zero(block));
+    let Some(block) = blocks else { return 0 };
+    let begin = block * BLOCK;
+    let in_block = &bytes[begin..bytes.len().min(begin + BLOCK)];
+    begin + in_block.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1)
+}

@@ -1,0 +1,212 @@
+//! The log as openraft sees it.
+
+use std::fmt::Debug;
+use std::io;
+use std::ops::{Bound, RangeBounds};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Sender, channel};
+use std::sync::{Arc, Mutex};
+
+use openraft::storage::{IOFlushed, RaftLogStorage};
+use openraft::type_config::alias::{EntryOf, LogIdOf, VoteOf};
+use openraft::{LogState, OptionalSend, RaftLogReader};
+use tokio::sync::oneshot;
+
+use super::index::{Found, LogIndex};
+use super::recovery::{Recovered, recover};
+use super::segment::{Preparer, create, list, sync_folder};
+use super::vote_file::VoteFile;
+use super::writer::{Group, Request, Writer, lock, read_entries};
+use super::{Disk, LogError};
+use crate::raft::TypeConfig;
+
+/// The log of one node. Clones share it.
+#[derive(Debug, Clone)]
+pub(crate) struct LogStore {
+    reader: LogReader,
+    requests: Sender<Request>,
+    disk_full: Arc<AtomicBool>,
+}
+
+/// Reads entries and the vote, also while they are being written.
+#[derive(Debug, Clone)]
+pub(crate) struct LogReader {
+    index: Arc<Mutex<LogIndex>>,
+    cluster: u64,
+    folder: Arc<Path>,
+}
+
+impl LogStore {
+    /// Opens the log in `folder`, or begins one there. Blocks on the disk.
+    ///
+    /// `guard` is held until the last byte is written; it locks the folder.
+    pub(crate) fn open(
+        mut disk: impl Disk,
+        folder: &Path,
+        cluster: u64,
+        segment_bytes: u64,
+        guard: impl Send + 'static,
+    ) -> Result<Self, LogError> {
+        if !folder.exists() {
+            std::fs::create_dir_all(folder).map_err(LogError::io("create", folder))?;
+            if let Some(parent) = folder.parent() {
+                sync_folder(parent)?;
+            }
+        }
+        let recovered = match recover(&mut disk, cluster, list(folder)?)? {
+            Some(recovered) => recovered,
+            None => begin(folder, segment_bytes)?,
+        };
+        let Recovered { mut index, current, position, sequence, spares } = recovered;
+        let log_is_empty = index.state().last_log_id.is_none();
+        let (vote_file, vote) = VoteFile::open(folder, cluster, log_is_empty)?;
+        index.vote = vote;
+        let segment_bytes =
+            current.file.metadata().map_err(LogError::io("read", &current.path))?.len();
+        let index = Arc::new(Mutex::new(index));
+        let disk_full = Arc::new(AtomicBool::new(false));
+        let threads = || -> io::Result<Sender<Request>> {
+            let preparer =
+                Preparer::start(folder.to_owned(), segment_bytes, Arc::clone(&disk_full))?;
+            let (requests, incoming) = channel();
+            let writer = Writer {
+                disk,
+                cluster,
+                segment: current,
+                segment_bytes,
+                position,
+                sequence,
+                spares,
+                preparer,
+                vote_file,
+                index: Arc::clone(&index),
+                group: Group::default(),
+            };
+            std::thread::Builder::new().name("log-writer".into()).spawn(move || {
+                let closed = writer.run(&incoming);
+                drop(guard);
+                if let Some(closed) = closed {
+                    let _ = closed.send(());
+                }
+            })?;
+            Ok(requests)
+        };
+        let requests = threads().map_err(LogError::io("start the threads of", folder))?;
+        let reader = LogReader { index, cluster, folder: PathBuf::from(folder).into() };
+        Ok(Self { reader, requests, disk_full })
+    }
+
+    /// Whether the next segment cannot be made, so that no new writes may be taken.
+    pub(crate) fn is_disk_full(&self) -> bool {
+        self.disk_full.load(Ordering::Acquire)
+    }
+
+    /// Writes what is left; afterwards the log takes nothing more.
+    pub(crate) async fn close(&self) {
+        let (closed, done) = oneshot::channel();
+        if self.requests.send(Request::Close(closed)).is_ok() {
+            let _ = done.await;
+        }
+    }
+
+    fn ask(&self, request: Request) -> Result<(), io::Error> {
+        self.requests.send(request).map_err(|_| io::Error::other("the raft log is closed"))
+    }
+}
+
+fn begin(folder: &Path, segment_bytes: u64) -> Result<Recovered, LogError> {
+    let current = create(folder, 1, segment_bytes)?;
+    let mut index = LogIndex::default();
+    index.add_segment(1, Arc::clone(&current.file));
+    Ok(Recovered { index, current, position: 0, sequence: 1, spares: [].into() })
+}
+
+impl RaftLogReader<TypeConfig> for LogReader {
+    async fn try_get_log_entries<RB: RangeBounds<u64> + Clone + Debug + OptionalSend>(
+        &mut self,
+        range: RB,
+    ) -> Result<Vec<EntryOf<TypeConfig>>, io::Error> {
+        let begin = match range.start_bound() {
+            Bound::Included(index) => *index,
+            Bound::Excluded(index) => index.saturating_add(1),
+            Bound::Unbounded => 0,
+        };
+        let end = match range.end_bound() {
+            Bound::Included(index) => index.saturating_add(1),
+            Bound::Excluded(index) => *index,
+            Bound::Unbounded => u64::MAX,
+        };
+        let Found { on_disk, disk_range, in_memory } = lock(&self.index).find(begin..end);
+        if disk_range.is_empty() {
+            return Ok(in_memory);
+        }
+        let (cluster, folder) = (self.cluster, Arc::clone(&self.folder));
+        let read = tokio::task::spawn_blocking(move || {
+            read_entries(cluster, &folder, &on_disk, &disk_range)
+        });
+        let mut entries = read.await.map_err(io::Error::other)?.map_err(io::Error::other)?;
+        entries.extend(in_memory);
+        Ok(entries)
+    }
+
+    async fn read_vote(&mut self) -> Result<Option<VoteOf<TypeConfig>>, io::Error> {
+        Ok(lock(&self.index).vote)
+    }
+}
+
+impl RaftLogStorage<TypeConfig> for LogStore {
+    type LogReader = LogReader;
+
+    async fn get_log_state(&mut self) -> Result<LogState<TypeConfig>, io::Error> {
+        Ok(lock(&self.reader.index).state())
+    }
+
+    async fn get_log_reader(&mut self) -> LogReader {
+        self.reader.clone()
+    }
+
+    async fn save_vote(&mut self, vote: &VoteOf<TypeConfig>) -> Result<(), io::Error> {
+        let (saved, done) = oneshot::channel();
+        self.ask(Request::Vote(*vote, saved))?;
+        done.await.map_err(|_| io::Error::other("the raft log is closed"))?;
+        lock(&self.reader.index).vote = Some(*vote);
+        Ok(())
+    }
+
+    async fn save_committed(
+        &mut self,
+        committed: Option<LogIdOf<TypeConfig>>,
+    ) -> Result<(), io::Error> {
+        lock(&self.reader.index).committed = committed;
+        self.ask(Request::Committed(committed))
+    }
+
+    async fn read_committed(&mut self) -> Result<Option<LogIdOf<TypeConfig>>, io::Error> {
+        Ok(lock(&self.reader.index).committed)
+    }
+
+    async fn append<I>(
+        &mut self,
+        entries: I,
+        callback: IOFlushed<TypeConfig>,
+    ) -> Result<(), io::Error>
+    where
+        I: IntoIterator<Item = EntryOf<TypeConfig>> + OptionalSend,
+        I::IntoIter: OptionalSend,
+    {
+        let entries: Vec<_> = entries.into_iter().collect();
+        lock(&self.reader.index).append(&entries);
+        self.ask(Request::Append(entries, callback))
+    }
+
+    async fn truncate_after(&mut self, last: Option<LogIdOf<TypeConfig>>) -> Result<(), io::Error> {
+        lock(&self.reader.index).truncate(last);
+        self.ask(Request::Truncate(last))
+    }
+
+    async fn purge(&mut self, upto: LogIdOf<TypeConfig>) -> Result<(), io::Error> {
+        lock(&self.reader.index).purge(upto);
+        self.ask(Request::Purge(upto))
+    }
+}

@@ -1,0 +1,155 @@
+//! What a cut or a flipped byte does to the start.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::*;
+
+/// Makes a log of a few entries, closes it, and gives the first segment's bytes and where the last group begins.
+async fn log_of(folder: &Path, sizes: &[usize]) -> (Vec<u8>, usize) {
+    let mut log = open(folder).unwrap();
+    vote(&mut log, 1).await;
+    let mut last_begins = 0;
+    for (index, bytes) in (1..).zip(sizes) {
+        last_begins = used(&fs::read(segment(folder)).unwrap()).next_multiple_of(8);
+        append(&mut log, vec![entry(index, *bytes)]).await;
+    }
+    log.close().await;
+    (fs::read(segment(folder)).unwrap(), last_begins)
+}
+
+fn segment(folder: &Path) -> PathBuf {
+    folder.join("0000000001.segment")
+}
+
+fn used(bytes: &[u8]) -> usize {
+    bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1)
+}
+
+async fn indexes_after(folder: &Path) -> Result<Vec<u64>, LogError> {
+    let log = open(folder)?;
+    let found = indexes(&log).await;
+    log.close().await;
+    Ok(found)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_last_write_cut_anywhere_is_dropped_and_everything_before_stays() {
+    let folder = tempfile::tempdir().unwrap();
+    let (whole, last) = log_of(folder.path(), &[40, 60, 1_500]).await;
+    for cut in last..used(&whole) {
+        let mut bytes = whole.clone();
+        bytes[cut..].fill(0);
+        fs::write(segment(folder.path()), &bytes).unwrap();
+        assert_eq!(indexes_after(folder.path()).await.unwrap(), [1, 2], "cut at byte {cut}");
+        let after = fs::read(segment(folder.path())).unwrap();
+        assert!(
+            after[last..].iter().all(|byte| *byte == 0),
+            "the rest is erased, cut at byte {cut}"
+        );
+    }
+    fs::write(segment(folder.path()), &whole).unwrap();
+    assert_eq!(indexes_after(folder.path()).await.unwrap(), [1, 2, 3]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_last_write_of_which_any_sector_is_missing_is_dropped() {
+    let folder = tempfile::tempdir().unwrap();
+    let (whole, last) = log_of(folder.path(), &[40, 5_000]).await;
+    let mut sector = last.next_multiple_of(512);
+    while sector < used(&whole) {
+        let mut bytes = whole.clone();
+        bytes[sector..sector + 512].fill(0);
+        fs::write(segment(folder.path()), &bytes).unwrap();
+        assert_eq!(indexes_after(folder.path()).await.unwrap(), [1], "sector at byte {sector}");
+        sector += 512;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_that_was_cut_takes_new_entries() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut bytes, last) = log_of(folder.path(), &[40, 60, 70]).await;
+    bytes[last + 30..].fill(0);
+    fs::write(segment(folder.path()), &bytes).unwrap();
+    let mut log = open(folder.path()).unwrap();
+    append(&mut log, vec![entry(3, 9), entry(4, 9)]).await;
+    log.close().await;
+    assert_eq!(indexes_after(folder.path()).await.unwrap(), [1, 2, 3, 4]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_flipped_byte_anywhere_is_refused_with_file_and_offset() {
+    let folder = tempfile::tempdir().unwrap();
+    let (whole, _) = log_of(folder.path(), &[40, 60, 120]).await;
+    let padding = |at: usize| whole[at..].iter().take_while(|byte| **byte == 0).count() > 0;
+    for at in 0..used(&whole) {
+        if whole[at] == 0 && padding(at) && whole[at.saturating_sub(1)] == super::super::format::END
+        {
+            continue; // Padding between groups carries nothing.
+        }
+        let mut bytes = whole.clone();
+        bytes[at] ^= 0x55;
+        fs::write(segment(folder.path()), &bytes).unwrap();
+        match indexes_after(folder.path()).await {
+            Err(LogError::Damaged { path, offset, .. }) => {
+                assert_eq!(path, segment(folder.path()));
+                assert!(offset <= at as u64, "byte {at}, reported {offset}");
+            }
+            Ok(found) => assert_eq!(found, [1, 2, 3], "a flip of byte {at} lost something"),
+            Err(other) => panic!("byte {at}: {other}"),
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_damaged_group_before_a_valid_one_is_refused_also_when_it_looks_torn() {
+    let folder = tempfile::tempdir().unwrap();
+    let (whole, last) = log_of(folder.path(), &[40, 900, 60]).await;
+    let mut bytes = whole.clone();
+    bytes[last - 600..last].fill(0);
+    fs::write(segment(folder.path()), &bytes).unwrap();
+    let error = indexes_after(folder.path()).await.unwrap_err().to_string();
+    assert!(error.contains(&format!("a valid group follows at byte {last}")), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_missing_segment_and_another_clusters_segment_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut log = open(folder.path()).unwrap();
+    vote(&mut log, 1).await;
+    for index in 1..=40 {
+        append(&mut log, vec![entry(index, 5_000)]).await;
+    }
+    log.close().await;
+    let error = LogStore::open(FileDisk, folder.path(), CLUSTER + 1, SEGMENT, ()).unwrap_err();
+    assert!(matches!(error, LogError::Damaged { offset: 0, .. }), "{error}");
+    fs::remove_file(folder.path().join("0000000002.segment")).unwrap();
+    let error = open(folder.path()).unwrap_err().to_string();
+    assert!(error.contains("segment 2 is missing"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_torn_newest_vote_leaves_the_one_before_and_two_bad_slots_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut log = open(folder.path()).unwrap();
+    vote(&mut log, 1).await;
+    vote(&mut log, 2).await;
+    append(&mut log, vec![entry(1, 10)]).await;
+    log.close().await;
+    let path = folder.path().join("vote");
+    let whole = fs::read(&path).unwrap();
+    let mut bytes = whole.clone();
+    bytes[4096 + 9] ^= 1;
+    fs::write(&path, &bytes).unwrap();
+    let mut log = open(folder.path()).unwrap();
+    let vote = log.get_log_reader().await.read_vote().await.unwrap();
+    assert_eq!(vote, Some(VoteOf::<TypeConfig>::new_committed(1, 1)));
+    log.close().await;
+    bytes[9] ^= 1;
+    fs::write(&path, &bytes).unwrap();
+    assert!(matches!(open(folder.path()), Err(LogError::Damaged { .. })));
+    fs::write(&path, vec![0; whole.len()]).unwrap();
+    let error = open(folder.path()).unwrap_err().to_string();
+    assert!(error.contains("there is no vote"), "{error}");
+}
