@@ -1,0 +1,99 @@
+//! The environment of a task (marathon.md §7).
+//!
+//! Precedence, weakest first: generated context, generated ports and host, the app's own `env`.
+
+use std::collections::BTreeMap;
+
+use crate::effect::Launch;
+use crate::instance::Task;
+use crate::run_spec::{Networking, RunSpec};
+
+/// Longest value of a label that becomes a variable.
+const MAX_LABEL_VALUE: usize = 512;
+/// Longest name of a label that becomes a variable.
+const MAX_LABEL_NAME: usize = 493;
+
+/// The variables of a task by name.
+pub(crate) fn variables(launch: &Launch, task: &Task) -> BTreeMap<String, String> {
+    let spec = &launch.definition.spec;
+    let mut variables = context(launch, task);
+    variables.insert("HOST".to_owned(), task.host.to_string());
+    add_ports(&mut variables, spec, &task.ports);
+    variables.extend(spec.env().iter().map(|(name, value)| (name.clone(), value.clone())));
+    variables
+}
+
+fn context(launch: &Launch, task: &Task) -> BTreeMap<String, String> {
+    let spec = &launch.definition.spec;
+    // Doubles keep their `.0`, as in `32.0`.
+    let double = |amount: model::Scalar| format!("{:?}", amount.to_f64());
+    let mut variables: BTreeMap<String, String> = [
+        ("MESOS_TASK_ID", task.id.to_string()),
+        ("MARATHON_APP_ID", spec.id().to_string()),
+        ("MARATHON_APP_VERSION", launch.definition.version.to_string()),
+        ("MARATHON_APP_DOCKER_IMAGE", spec.container().image.clone()),
+        ("MARATHON_APP_RESOURCE_CPUS", double(spec.cpus())),
+        ("MARATHON_APP_RESOURCE_MEM", double(spec.mem())),
+        ("MARATHON_APP_RESOURCE_DISK", double(spec.disk())),
+        ("MARATHON_APP_RESOURCE_GPUS", "0".to_owned()),
+        ("MARATHON_APP_ENFORCE_GROUP_ROLE", "FALSE".to_owned()),
+    ]
+    .into_iter()
+    .map(|(name, value)| (name.to_owned(), value))
+    .collect();
+    let mut names = Vec::new();
+    for (name, value) in spec.labels() {
+        if name.len() >= MAX_LABEL_NAME || value.len() >= MAX_LABEL_VALUE {
+            continue;
+        }
+        let name = sanitised(name);
+        variables.insert(format!("MARATHON_APP_LABEL_{name}"), value.clone());
+        names.push(name);
+    }
+    variables.insert("MARATHON_APP_LABELS".to_owned(), names.join(" "));
+    variables
+}
+
+/// Upper case, with each run of other characters than letters, digits and `_` as one `_`.
+fn sanitised(name: &str) -> String {
+    let mut clean = String::with_capacity(name.len());
+    let mut in_run = false;
+    for c in name.to_uppercase().chars() {
+        let is_kept = c.is_ascii_alphanumeric() || c == '_';
+        if is_kept {
+            clean.push(c);
+        } else if !in_run {
+            clean.push('_');
+        }
+        in_run = !is_kept;
+    }
+    clean
+}
+
+/// Declared number and name of each port, in the order of declaration.
+fn declared(spec: &RunSpec) -> Vec<(u16, Option<&str>)> {
+    match spec.networking() {
+        Networking::Host { port_definitions, .. } => {
+            port_definitions.iter().map(|port| (port.port, port.name.as_deref())).collect()
+        }
+        Networking::Bridge { port_mappings } => {
+            port_mappings.iter().map(|port| (port.container_port, port.name.as_deref())).collect()
+        }
+    }
+}
+
+fn add_ports(variables: &mut BTreeMap<String, String>, spec: &RunSpec, ports: &[u16]) {
+    let Some(first) = ports.first() else { return };
+    for (index, ((number, name), port)) in declared(spec).into_iter().zip(ports).enumerate() {
+        let value = port.to_string();
+        variables.insert(format!("PORT{index}"), value.clone());
+        let number = if number == 0 { *port } else { number };
+        variables.insert(format!("PORT_{number}"), value.clone());
+        if let Some(name) = name {
+            variables.insert(format!("PORT_{}", name.to_uppercase()), value);
+        }
+    }
+    variables.insert("PORT".to_owned(), first.to_string());
+    let all: Vec<String> = ports.iter().map(ToString::to_string).collect();
+    variables.insert("PORTS".to_owned(), all.join(","));
+}

@@ -1,0 +1,167 @@
+//! The core itself: what it knows, and how a command runs through it.
+//!
+//! A command changes the state and names the apps it touched. Then [`Marathon::settle`] reconciles each of
+//! them with what its deployment, or its definition, wants, until nothing more is to be done. Everything that
+//! must happen outside collects in `effects`, durable writes before what depends on them.
+
+mod deployments;
+mod groups;
+mod instances;
+mod kills;
+mod offers;
+mod recovery;
+mod statuses;
+mod subscription;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use model::{AppId, InstanceId, Instant, RecordWrite, RequestId, Timestamp};
+use wire::marathon::Event;
+
+use crate::backoff::Backoffs;
+use crate::command::Command;
+use crate::effect::{Call, Effect, Refusal, Reply};
+use crate::entropy::Entropy;
+use crate::identity::DeploymentId;
+use crate::queue::OfferStatistics;
+use crate::settings::Settings;
+use crate::snapshot::Snapshot;
+use crate::timers::{Timer, Timers};
+use crate::wall_clock::WallClock;
+
+pub use recovery::Start;
+
+/// Marathon's state machine.
+#[derive(Debug)]
+pub struct Marathon {
+    settings: Settings,
+    entropy: Entropy,
+    /// What readers see, and most of what the core knows.
+    state: Snapshot,
+    now: Instant,
+    effects: Vec<Effect>,
+    timers: Timers,
+    /// The moment of the last `Effect::WakeAt`.
+    wakes_at: Option<Instant>,
+    tallies: BTreeMap<AppId, instances::Tally>,
+    /// Instances that wait for launch, by app.
+    waiting: BTreeMap<AppId, BTreeSet<InstanceId>>,
+    /// Apps of `waiting` whose back-off is over.
+    launchable: BTreeSet<AppId>,
+    backoffs: Backoffs,
+    statistics: BTreeMap<AppId, Arc<OfferStatistics>>,
+    kills: kills::Kills,
+    subscription: subscription::Subscription,
+    /// Instances whose news are not written yet.
+    unwritten: BTreeSet<InstanceId>,
+    /// Apps to be reconciled before the command is done.
+    touched: BTreeSet<AppId>,
+    /// Deployments whose current step may be done.
+    stepping: BTreeSet<DeploymentId>,
+    /// Apps whose queue entry may have changed.
+    requeued: BTreeSet<AppId>,
+}
+
+impl Marathon {
+    /// Applies one command at `now` and returns what must now happen outside.
+    ///
+    /// Deterministic: equal state, seed, time and command give equal state and effects.
+    pub fn apply(&mut self, now: Instant, command: Command) -> Vec<Effect> {
+        self.now = self.now.max(now);
+        match command {
+            Command::ChangeApps(change) => self.change_apps(change),
+            Command::KillTasks(kill) => self.kill_tasks(kill),
+            Command::CancelDeployment { request, deployment, force } => {
+                self.cancel_deployment(request, deployment, force);
+            }
+            Command::ResetDelay { request, app } => self.reset_delay(request, &app),
+            Command::Subscribed { framework, master } => self.subscribed(framework, &master),
+            Command::Disconnected => self.disconnected(),
+            Command::FrameworkRemoved => self.framework_removed(),
+            Command::Offers(offers) => self.offers(offers),
+            // Offers are answered at once and never held.
+            Command::Rescinded(_) => {}
+            Command::Tick => self.wakes_at = None, // The alarm has gone off.
+            Command::StatusUpdate(update) => self.status_update(&update),
+            Command::WallClockRead(wall) => self.state.clock = WallClock::new(self.now, wall),
+        }
+        self.fire_timers();
+        self.settle();
+        self.ask_for_offers();
+        self.update_queue();
+        self.set_alarm();
+        let mut effects = std::mem::take(&mut self.effects);
+        // A reply or a call may follow from any write of its command.
+        effects.sort_by_key(|effect| !matches!(effect, Effect::Persist(_)));
+        effects
+    }
+
+    /// What readers may see. Cheap: its maps are shared.
+    pub fn snapshot(&self) -> Snapshot {
+        self.state.clone()
+    }
+
+    /// Brings every touched app and every stepping deployment to rest.
+    fn settle(&mut self) {
+        loop {
+            if let Some(app) = self.touched.pop_first() {
+                self.reconcile(&app);
+            } else if let Some(deployment) = self.stepping.pop_first() {
+                self.advance(&deployment);
+            } else {
+                return;
+            }
+        }
+    }
+
+    fn fire_timers(&mut self) {
+        while let Some(timer) = self.timers.take_due(self.now) {
+            match timer {
+                Timer::Revive => {} // Looked at after every command.
+                Timer::Backoff(app) => self.refresh_launchable(&app),
+                Timer::Kills => self.send_kills(),
+                Timer::Launch(instance) => self.check_launch(&instance),
+                Timer::Unreachable(instance) => self.check_unreachable(&instance),
+                Timer::Reconcile => self.reconcile_tasks(),
+                Timer::Confirm => self.confirm_tasks(),
+                Timer::WriteBehind => self.write_behind(),
+            }
+        }
+    }
+
+    fn set_alarm(&mut self) {
+        let next = self.timers.next();
+        if let Some(at) = next.filter(|_| next != self.wakes_at) {
+            self.effects.push(Effect::WakeAt(at));
+        }
+        self.wakes_at = next;
+    }
+
+    fn wall(&self) -> Timestamp {
+        self.state.clock.read(self.now)
+    }
+
+    fn persist(&mut self, write: RecordWrite) {
+        self.effects.push(Effect::Persist(write));
+    }
+
+    fn publish(&mut self, event: Event) {
+        self.effects.push(Effect::Publish(Box::new(event)));
+    }
+
+    fn call(&mut self, call: Call) {
+        self.effects.push(Effect::Call(call));
+    }
+
+    fn reply(&mut self, to: RequestId, reply: Reply) {
+        self.effects.push(Effect::Reply { to, reply });
+    }
+
+    fn refuse(&mut self, to: RequestId, refusal: Refusal) {
+        self.reply(to, Reply::Refused(refusal));
+    }
+}
+
+#[cfg(test)]
+mod tests;

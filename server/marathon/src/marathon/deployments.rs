@@ -1,0 +1,123 @@
+//! Deployments: started, stepped, finished, cancelled (marathon.md §8.2, §8.10).
+
+use std::sync::Arc;
+
+use model::RequestId;
+use wire::marathon::Event;
+
+use super::Marathon;
+use crate::command::{AppChange, ChangeApps};
+use crate::deployment::{Action, ActionKind, Deployment, DeploymentPlan};
+use crate::effect::{Refusal, Reply};
+use crate::events;
+use crate::identity::DeploymentId;
+use crate::records;
+
+/// The reason that events give for a cancelled deployment.
+const CANCELLED: &str = "The upgrade has been cancelled";
+
+impl Marathon {
+    /// Begins a stored change. A plan without steps is done at once and leaves no record.
+    pub(super) fn start_deployment(&mut self, plan: DeploymentPlan) {
+        if plan.steps.is_empty() {
+            self.publish(events::deployment_success(&plan, self.wall()));
+            return;
+        }
+        let deployment = Deployment { plan: Arc::new(plan), current_step: 0 };
+        for intent in &deployment.plan.intents {
+            self.state.locks.insert(intent.app.clone(), deployment.plan.id.clone());
+        }
+        self.begin_step(deployment);
+    }
+
+    /// Moves on to the next step; the step number is stored before any of its actions.
+    fn begin_step(&mut self, mut deployment: Deployment) {
+        deployment.current_step += 1;
+        self.persist(records::put_deployment(&deployment));
+        let Some(step) = deployment.step() else { return };
+        let info = events::step_info(&deployment.plan, step, self.wall());
+        for action in &step.actions {
+            if action.kind == ActionKind::Restart {
+                self.backoffs.reset(&action.app);
+                self.refresh_launchable(&action.app);
+            }
+            self.touched.insert(action.app.clone());
+        }
+        let id = deployment.plan.id.clone();
+        self.publish(Event::DeploymentInfo(info));
+        self.stepping.insert(id.clone());
+        self.state.deployments.insert(id, Arc::new(deployment));
+    }
+
+    /// Takes the next step if all actions of the current one have reached their target.
+    pub(super) fn advance(&mut self, id: &DeploymentId) {
+        let Some(deployment) = self.state.deployments.get(id).cloned() else { return };
+        let Some(step) = deployment.step() else { return };
+        if !step.actions.iter().all(|action| self.is_done(action)) {
+            return;
+        }
+        for action in step.actions.iter().filter(|action| action.kind == ActionKind::Stop) {
+            self.publish(events::app_terminated(&action.app, self.wall()));
+        }
+        let info = events::step_info(&deployment.plan, step, self.wall());
+        self.publish(Event::DeploymentStepSuccess(info));
+        if deployment.current_step < deployment.plan.steps.len() {
+            return self.begin_step((*deployment).clone());
+        }
+        self.forget_deployment(&deployment);
+        self.publish(events::deployment_success(&deployment.plan, self.wall()));
+    }
+
+    fn is_done(&self, action: &Action) -> bool {
+        let definition = self.state.apps.get(&action.app).map(|app| Arc::clone(&app.definition));
+        self.next_actions(&action.app, action.kind, definition.as_deref()).is_done
+    }
+
+    /// Ends a deployment where it stands; instances stay as they are.
+    pub(super) fn drop_deployment(&mut self, id: &DeploymentId) {
+        let Some(deployment) = self.state.deployments.get(id).cloned() else { return };
+        self.forget_deployment(&deployment);
+        self.publish(events::deployment_failed(&deployment.plan, CANCELLED, self.wall()));
+    }
+
+    fn forget_deployment(&mut self, deployment: &Deployment) {
+        let id = &deployment.plan.id;
+        self.state.deployments.remove(id);
+        for intent in &deployment.plan.intents {
+            self.state.locks.remove(&intent.app);
+            self.touched.insert(intent.app.clone());
+        }
+        self.persist(records::delete(&id.path()));
+    }
+
+    /// Cancels on a client's request: stops with force, else rolls back as a deployment of its own.
+    pub(super) fn cancel_deployment(&mut self, request: RequestId, id: DeploymentId, force: bool) {
+        let Some(deployment) = self.state.deployments.get(&id).cloned() else {
+            return self.refuse(request, Refusal::DeploymentUnknown(id));
+        };
+        if force {
+            self.drop_deployment(&id);
+            return self.reply(request, Reply::Done);
+        }
+        let changes = deployment.plan.intents.iter().filter_map(|intent| match &intent.original {
+            Some(original) => {
+                let spec = Box::new(original.spec.clone());
+                Some(AppChange::Put { spec, based_on: None })
+            }
+            None if self.state.apps.contains_key(&intent.app) => {
+                Some(AppChange::Delete(intent.app.clone()))
+            }
+            None => None,
+        });
+        let changes = changes.collect();
+        let change = ChangeApps { request, changes, force: true, caller: None };
+        // The roll-back of a restart changes no definition and so would not conflict with it.
+        match self.start_change(change) {
+            Ok(deploying) => {
+                self.drop_deployment(&id);
+                self.reply(request, Reply::Deploying(deploying));
+            }
+            Err(refusal) => self.refuse(request, refusal),
+        }
+    }
+}

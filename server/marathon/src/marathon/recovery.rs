@@ -1,0 +1,210 @@
+//! The core rebuilt from its records, as the last leader stored them.
+//!
+//! What was speculative is gone with that leader; what was stored is all there. Instances that only waited
+//! have no record: the first reconciliation schedules them anew.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use model::{AppId, InstanceId, Instant, Timestamp};
+
+use super::Marathon;
+use super::instances::Write;
+use crate::deployment::{Action, ActionKind, Deployment, DeploymentPlan, DeploymentStep, Intent};
+use crate::entropy::Entropy;
+use crate::identity::DeploymentId;
+use crate::instance::{Condition, Goal, Instance};
+use crate::records::{self, DamagedRecord, Path, StoredDeployment};
+use crate::run_spec::VersionedRunSpec;
+use crate::settings::Settings;
+use crate::snapshot::{App, Snapshot, TaskFailure};
+use crate::timers::Timer;
+use crate::wall_clock::WallClock;
+
+/// What a core begins with beside its records.
+#[derive(Debug, Clone)]
+pub struct Start {
+    /// Limits and times.
+    pub settings: Settings,
+    /// 128 random bits, for ids and the choice of ports.
+    pub seed: u128,
+    /// The monotonic time.
+    pub now: Instant,
+    /// The wall clock at the same moment.
+    pub wall: Timestamp,
+}
+
+/// The records by kind.
+#[derive(Default)]
+struct Records {
+    pointers: BTreeMap<AppId, Timestamp>,
+    failures: BTreeMap<AppId, TaskFailure>,
+    instances: Vec<Instance>,
+    deployments: Vec<(DeploymentId, StoredDeployment)>,
+}
+
+impl Marathon {
+    /// A core without any history.
+    pub fn new(start: Start) -> Self {
+        Self {
+            settings: start.settings,
+            entropy: Entropy::new(start.seed),
+            state: Snapshot { clock: WallClock::new(start.now, start.wall), ..Snapshot::default() },
+            now: start.now,
+            effects: Vec::new(),
+            timers: Default::default(),
+            wakes_at: None,
+            tallies: BTreeMap::new(),
+            waiting: BTreeMap::new(),
+            launchable: Default::default(),
+            backoffs: Default::default(),
+            statistics: BTreeMap::new(),
+            kills: Default::default(),
+            subscription: Default::default(),
+            unwritten: Default::default(),
+            touched: Default::default(),
+            stepping: Default::default(),
+            requeued: Default::default(),
+        }
+    }
+
+    /// Rebuilds the core from the records below [`records::PREFIX`]; send a `Command::Tick` to set it going.
+    ///
+    /// # Errors
+    /// When a record cannot be read, or names another that is missing.
+    pub fn recover<'a>(
+        start: Start,
+        stored: impl IntoIterator<Item = (&'a str, &'a Bytes)>,
+    ) -> Result<Self, DamagedRecord> {
+        let mut core = Self::new(start);
+        let mut records = Records::default();
+        for (path, value) in stored {
+            core.take_record(path, value, &mut records)?;
+        }
+        for (app, version) in &records.pointers {
+            let definition = core.stored_version(app, *version)?;
+            let last_failure = records.failures.remove(app).map(Arc::new);
+            let app_state = App { definition, counts: Default::default(), last_failure };
+            core.state.apps.insert(app.clone(), Arc::new(app_state));
+        }
+        for (id, stored) in records.deployments {
+            core.restore_deployment(id, stored)?;
+        }
+        for instance in records.instances {
+            core.restore_instance(instance);
+        }
+        core.touched.extend(core.state.apps.keys().cloned());
+        core.touched.extend(core.state.instances.keys().cloned());
+        core.touched.extend(core.state.versions.keys().cloned());
+        core.stepping.extend(core.state.deployments.keys().cloned());
+        core.effects.clear();
+        Ok(core)
+    }
+
+    fn take_record(
+        &mut self,
+        path: &str,
+        value: &Bytes,
+        records: &mut Records,
+    ) -> Result<(), DamagedRecord> {
+        match Path::parse(path) {
+            None if value.is_empty() => {} // A folder.
+            None => return Err(DamagedRecord::new(path, "no record of this kind is known")),
+            Some(Path::Framework) => self.state.framework = Some(records::read(path, value)?),
+            Some(Path::Root) => self.state.root_version = records::read(path, value)?,
+            Some(Path::Pointer(app)) => {
+                records.pointers.insert(app, records::read(path, value)?);
+            }
+            Some(Path::Failure(app)) => {
+                records.failures.insert(app, records::read_failure(path, value)?);
+            }
+            Some(Path::Version(app, version)) => {
+                let definition = Arc::new(records::read_version(path, &app, value)?);
+                self.state.versions.entry(app).or_default().insert(version, definition);
+            }
+            Some(Path::Instance(id)) => {
+                records.instances.push(records::read_instance(path, id, value)?);
+            }
+            Some(Path::Deployment(id)) => {
+                records.deployments.push((id, records::read(path, value)?));
+            }
+        }
+        Ok(())
+    }
+
+    fn stored_version(
+        &self,
+        app: &AppId,
+        version: Timestamp,
+    ) -> Result<Arc<VersionedRunSpec>, DamagedRecord> {
+        let found = self.state.versions.get(app).and_then(|versions| versions.get(&version));
+        found.cloned().ok_or_else(|| {
+            let path = Path::Version(app.clone(), version).to_string();
+            DamagedRecord::new(&path, "it is named by another record and missing")
+        })
+    }
+
+    fn restore_deployment(
+        &mut self,
+        id: DeploymentId,
+        stored: StoredDeployment,
+    ) -> Result<(), DamagedRecord> {
+        let path = id.path().to_string();
+        let mut steps = Vec::new();
+        for step in stored.steps {
+            let actions = step.into_iter().map(|(name, app)| {
+                let kind = ActionKind::from_name(&name);
+                let kind = kind
+                    .ok_or_else(|| DamagedRecord::new(&path, format!("unknown action `{name}`")))?;
+                Ok(Action { kind, app })
+            });
+            steps.push(DeploymentStep { actions: actions.collect::<Result<_, _>>()? });
+        }
+        let mut intents = Vec::new();
+        for (app, original, target) in stored.intents {
+            let find = |version: Option<Timestamp>| {
+                version.map(|version| self.stored_version(&app, version)).transpose()
+            };
+            let (original, target) = (find(original)?, find(target)?);
+            intents.push(Intent { app, original, target });
+        }
+        for intent in &intents {
+            self.state.locks.insert(intent.app.clone(), id.clone());
+        }
+        let plan = DeploymentPlan { id: id.clone(), version: stored.version, steps, intents };
+        let deployment = Deployment { plan: Arc::new(plan), current_step: stored.current_step };
+        self.state.deployments.insert(id, Arc::new(deployment));
+        Ok(())
+    }
+
+    fn restore_instance(&mut self, instance: Instance) {
+        let id: InstanceId = instance.id.clone();
+        let kill = instance
+            .task
+            .clone()
+            .filter(|_| instance.goal == Goal::Decommissioned && instance.condition.is_active());
+        match instance.condition {
+            Condition::Provisioned | Condition::Staging | Condition::Starting => {
+                self.timers.arm(self.now, Timer::Launch(id.clone()));
+            }
+            Condition::Unreachable | Condition::UnreachableInactive => {
+                self.timers.arm(self.now, Timer::Unreachable(id.clone()));
+            }
+            Condition::Scheduled
+            | Condition::Running
+            | Condition::Killing
+            | Condition::Finished
+            | Condition::Killed
+            | Condition::Failed
+            | Condition::Error
+            | Condition::Gone
+            | Condition::Dropped
+            | Condition::Unknown => {}
+        }
+        self.put(instance, Write::Never);
+        if let Some(task) = kill {
+            self.kill(&id, &task);
+        }
+    }
+}

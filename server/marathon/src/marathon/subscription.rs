@@ -1,0 +1,168 @@
+//! The connection to Mesos: registration, asking for offers, asking for task states.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use model::{AgentId, AppId, FrameworkId, Instant, RequestId, TaskId};
+use wire::marathon::Event;
+
+use super::Marathon;
+use crate::command::StatusUpdate;
+use crate::effect::{Call, Refusal, Reply};
+use crate::events;
+use crate::instance::Instance;
+use crate::records::{self, Path};
+use crate::timers::Timer;
+
+/// Where we stand with the master.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Subscription {
+    pub(super) is_connected: bool,
+    /// Something new waits for launch since offers were last asked for.
+    pub(super) wants_offers: bool,
+    is_suppressed: bool,
+    revived: Option<Instant>,
+    /// Whether the states of all tasks were asked for since we subscribed.
+    is_reconciled: bool,
+    /// Tasks whose state was asked for and not told.
+    pub(super) unconfirmed: BTreeMap<TaskId, AgentId>,
+    confirmation_delay: Duration,
+}
+
+impl Marathon {
+    pub(super) fn subscribed(&mut self, framework: FrameworkId, master: &str) {
+        let is_new = self.state.framework.as_ref() != Some(&framework);
+        self.state.master = Some(Arc::from(master));
+        self.subscription = Subscription {
+            is_connected: true,
+            wants_offers: true,
+            revived: self.subscription.revived,
+            ..Subscription::default()
+        };
+        let (wall, id) = (self.wall(), framework.to_string());
+        if is_new {
+            self.persist(records::put_framework(&framework));
+            self.state.framework = Some(framework);
+            let connected = events::scheduler_connected(Some(id), master, wall);
+            self.publish(Event::SchedulerRegistered(connected));
+        } else {
+            let connected = events::scheduler_connected(None, master, wall);
+            self.publish(Event::SchedulerReregistered(connected));
+        }
+        self.resend_kills();
+        self.reconcile_tasks();
+    }
+
+    pub(super) fn disconnected(&mut self) {
+        if !self.subscription.is_connected {
+            return;
+        }
+        self.subscription.is_connected = false;
+        self.state.master = None;
+        let timestamp = self.wall().to_string();
+        self.publish(Event::SchedulerDisconnected { timestamp });
+    }
+
+    /// None of our tasks run any more; everything is launched anew under a new id.
+    pub(super) fn framework_removed(&mut self) {
+        self.disconnected();
+        if self.state.framework.take().is_some() {
+            self.persist(records::delete(&Path::Framework));
+        }
+        let all = self.state.instances.values().flat_map(|instances| instances.values());
+        let active: Vec<Arc<Instance>> =
+            all.filter(|instance| instance.condition.is_active()).cloned().collect();
+        for instance in active {
+            let Some(task) = &instance.task else { continue };
+            self.status_update(&StatusUpdate {
+                task: task.id.clone(),
+                agent: Some(task.agent.clone()),
+                state: model::TaskState::Killed,
+                reason: Some("REASON_FRAMEWORK_REMOVED".to_owned()),
+                message: Some("Framework has been removed".to_owned()),
+                uuid: None,
+                healthy: None,
+                addresses: Vec::new(),
+                unreachable_since: None,
+            });
+        }
+    }
+
+    /// Asks for offers when something waits, at most once per interval; asks for none when nothing does.
+    pub(super) fn ask_for_offers(&mut self) {
+        if !self.subscription.is_connected {
+            return;
+        }
+        if self.launchable.is_empty() {
+            if !self.subscription.is_suppressed {
+                self.subscription.is_suppressed = true;
+                self.call(Call::Suppress);
+            }
+            self.subscription.wants_offers = false;
+            return;
+        }
+        if !self.subscription.wants_offers {
+            return;
+        }
+        let earliest = self.subscription.revived.map(|at| at + self.settings.min_revive_interval);
+        match earliest.filter(|earliest| *earliest > self.now) {
+            Some(earliest) => self.timers.arm(earliest, Timer::Revive),
+            None => {
+                self.subscription.wants_offers = false;
+                self.subscription.is_suppressed = false;
+                self.subscription.revived = Some(self.now);
+                self.call(Call::Revive);
+            }
+        }
+    }
+
+    /// Asks for the states of the tasks we know, then for those of all tasks, and arms the next time.
+    pub(super) fn reconcile_tasks(&mut self) {
+        if !self.subscription.is_connected {
+            return;
+        }
+        let all = self.state.instances.values().flat_map(|instances| instances.values());
+        let known = all
+            .filter(|instance| instance.condition.is_active())
+            .filter_map(|instance| instance.task.as_ref())
+            .map(|task| (task.id.clone(), task.agent.clone()));
+        self.subscription.unconfirmed = known.collect();
+        self.subscription.confirmation_delay = self.settings.confirmation_delay;
+        self.confirm_tasks();
+        // An empty list asks for all tasks; those that are not ours any more are killed.
+        self.call(Call::Reconcile(Vec::new()));
+        let delay = if self.subscription.is_reconciled {
+            self.settings.reconciliation_interval
+        } else {
+            self.settings.reconciliation_initial_delay
+        };
+        self.subscription.is_reconciled = true;
+        self.timers.disarm(&Timer::Reconcile);
+        self.timers.arm(self.now + delay, Timer::Reconcile);
+    }
+
+    /// Asks again for tasks whose state was not told: their agents have not come back yet.
+    pub(super) fn confirm_tasks(&mut self) {
+        self.timers.disarm(&Timer::Confirm);
+        if !self.subscription.is_connected || self.subscription.unconfirmed.is_empty() {
+            return;
+        }
+        let asked = self.subscription.unconfirmed.iter();
+        let asked = asked.map(|(task, agent)| (task.clone(), Some(agent.clone()))).collect();
+        self.call(Call::Reconcile(asked));
+        let delay = self.subscription.confirmation_delay;
+        self.subscription.confirmation_delay =
+            (delay * 2).min(self.settings.reconciliation_initial_delay);
+        self.timers.arm(self.now + delay, Timer::Confirm);
+    }
+
+    pub(super) fn reset_delay(&mut self, request: RequestId, app: &AppId) {
+        if !self.waiting.contains_key(app) {
+            return self.refuse(request, Refusal::NotQueued(app.clone()));
+        }
+        self.backoffs.reset(app);
+        self.refresh_launchable(app);
+        self.reply(request, Reply::Done);
+    }
+}

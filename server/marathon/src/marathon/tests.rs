@@ -1,0 +1,12 @@
+//! Scenarios of the whole core against a small model of a Mesos master.
+
+mod changing;
+mod creating;
+mod failing;
+mod offering;
+mod properties;
+mod recovering;
+mod restarting;
+mod scaling;
+mod telling;
+mod world;

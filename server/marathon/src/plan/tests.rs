@@ -1,0 +1,109 @@
+use serde_json::json;
+
+use super::*;
+use crate::run_spec::RunSpec;
+
+const OLD: Timestamp = Timestamp::from_millis(1);
+const NEW: Timestamp = Timestamp::from_millis(2);
+
+fn definition(app: &str, instances: u32, dependencies: &[&str]) -> Arc<VersionedRunSpec> {
+    let posted = json!({"id": app, "instances": instances, "dependencies": dependencies,
+        "container": {"docker": {"image": "x", "network": "BRIDGE"}}});
+    let spec = RunSpec::parse(serde_json::from_value(posted).unwrap()).unwrap();
+    Arc::new(VersionedRunSpec::new(spec, OLD))
+}
+
+type Change = (Option<Arc<VersionedRunSpec>>, Option<Arc<VersionedRunSpec>>);
+
+/// The plan's steps as text, beside apps that do not change.
+fn steps(
+    changes: Vec<Change>,
+    kept: &[Arc<VersionedRunSpec>],
+) -> Result<Vec<String>, CyclicDependencies> {
+    let id = |definition: &Arc<VersionedRunSpec>| definition.spec.id().clone();
+    let targets = changes.iter().filter_map(|(_, target)| target.as_ref());
+    let tree = targets.chain(kept).map(|definition| (id(definition), definition.clone())).collect();
+    let intents = changes.iter().map(|(original, target)| Intent {
+        app: target.as_ref().or(original.as_ref()).map(id).unwrap(),
+        original: original.clone(),
+        target: target.clone(),
+    });
+    let plan = build(DeploymentId::new("d"), NEW, intents.collect(), &tree)?;
+    let step = |step: &DeploymentStep| {
+        let actions = step.actions.iter();
+        let words: Vec<String> =
+            actions.map(|action| format!("{}{}", action.kind.name(), action.app)).collect();
+        words.join(" ")
+    };
+    Ok(plan.steps.iter().map(step).collect())
+}
+
+#[test]
+fn removed_apps_stop_before_new_ones_start() {
+    let changes =
+        vec![(None, Some(definition("/new", 1, &[]))), (Some(definition("/old", 1, &[])), None)];
+    assert_eq!(
+        steps(changes, &[]).unwrap(),
+        ["StopApplication/old", "StartApplication/new", "ScaleApplication/new"]
+    );
+}
+
+#[test]
+fn a_changed_number_scales_and_a_changed_definition_restarts() {
+    let old = definition("/a", 1, &[]);
+    let scaled = Arc::new(old.updated(old.spec.with_instances(3), NEW));
+    assert_eq!(
+        steps(vec![(Some(old.clone()), Some(scaled))], &[]).unwrap(),
+        ["ScaleApplication/a"]
+    );
+    let restarted = Arc::new(old.restarted(NEW));
+    let restart = vec![(Some(old.clone()), Some(restarted))];
+    assert_eq!(steps(restart, &[]).unwrap(), ["RestartApplication/a"]);
+    let emptied = old.restarted(NEW);
+    let emptied = Arc::new(VersionedRunSpec { spec: emptied.spec.with_instances(0), ..emptied });
+    let stop = vec![(Some(old), Some(emptied))];
+    assert_eq!(steps(stop, &[]).unwrap(), ["ScaleApplication/a"], "nothing is left to restart");
+}
+
+#[test]
+fn each_level_of_dependency_is_a_step_of_its_own() {
+    let changes = vec![
+        (None, Some(definition("/web", 1, &["/backend"]))),
+        (None, Some(definition("/backend/api", 1, &["/backend/db"]))),
+        (None, Some(definition("/backend/db", 1, &[]))),
+        (None, Some(definition("/backend-docs", 1, &[]))),
+    ];
+    assert_eq!(
+        steps(changes, &[]).unwrap(),
+        [
+            "StartApplication/web StartApplication/backend/api StartApplication/backend/db \
+             StartApplication/backend-docs",
+            "ScaleApplication/backend/db ScaleApplication/backend-docs",
+            "ScaleApplication/backend/api",
+            "ScaleApplication/web",
+        ]
+    );
+}
+
+#[test]
+fn levels_count_unchanged_apps_too_and_unknown_ones_not() {
+    let kept = [definition("/middle", 1, &["/base"])];
+    let changes = vec![
+        (None, Some(definition("/top", 1, &["/middle", "/nowhere"]))),
+        (None, Some(definition("/base", 1, &[]))),
+    ];
+    let steps = steps(changes, &kept).unwrap();
+    assert_eq!(steps[1..], ["ScaleApplication/base", "ScaleApplication/top"]);
+}
+
+#[test]
+fn circles_are_refused() {
+    let circle = vec![
+        (None, Some(definition("/a", 1, &["/b"]))),
+        (None, Some(definition("/b", 1, &["/c"]))),
+        (None, Some(definition("/c", 1, &["/a"]))),
+    ];
+    assert_eq!(steps(circle, &[]), Err(CyclicDependencies));
+    let itself = vec![(None, Some(definition("/a", 1, &["/a"])))];
+    assert_eq!(steps(itself, &[]), Err(CyclicDependencies));
+}

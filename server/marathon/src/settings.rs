@@ -1,0 +1,60 @@
+//! The numbers that orchestration goes by; defaults are the original's flags (marathon.md §10).
+
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+/// Limits and times of orchestration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// `--local_port_min` and `--local_port_max`: service ports to allocate from.
+    pub service_ports: RangeInclusive<u16>,
+    /// `--max_instances_per_offer`.
+    pub max_instances_per_offer: usize,
+    /// `--decline_offer_duration`: how long unused offers stay away.
+    pub decline_offer_duration: Duration,
+    /// Least time between two revivals.
+    ///
+    /// Compat: the original waits `--min_revive_offers_interval`, 5 s; design D4 asks for 200 ms.
+    pub min_revive_interval: Duration,
+    /// `--max_running_deployments`.
+    pub max_running_deployments: u32,
+    /// How long an unconfirmed kill waits before it is sent again.
+    pub kill_retry: Duration,
+    /// Most kills sent and not confirmed.
+    pub max_kills_in_flight: usize,
+    /// `--task_launch_confirm_timeout`: longest time without any status after an accepted offer.
+    pub launch_confirm_timeout: Duration,
+    /// `--task_launch_timeout`: longest time in Staging or Starting.
+    pub launch_timeout: Duration,
+    /// Until the states of tasks are asked for again that were not told; doubles up to the initial delay.
+    pub confirmation_delay: Duration,
+    /// `--reconciliation_initial_delay`: from subscription to the second reconciliation.
+    pub reconciliation_initial_delay: Duration,
+    /// `--reconciliation_interval`.
+    pub reconciliation_interval: Duration,
+    /// How long news that need no durable write before they are used may wait for one.
+    pub write_behind: Duration,
+    /// How many old versions of an app are kept besides those in use.
+    pub kept_versions: usize,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            service_ports: 10_000..=20_000,
+            max_instances_per_offer: 5,
+            decline_offer_duration: Duration::from_secs(120),
+            min_revive_interval: Duration::from_millis(200),
+            max_running_deployments: 100,
+            kill_retry: Duration::from_secs(30),
+            max_kills_in_flight: 100,
+            launch_confirm_timeout: Duration::from_secs(300),
+            launch_timeout: Duration::from_secs(300),
+            confirmation_delay: Duration::from_millis(500),
+            reconciliation_initial_delay: Duration::from_secs(15),
+            reconciliation_interval: Duration::from_secs(600),
+            write_behind: Duration::from_millis(100),
+            kept_versions: 10,
+        }
+    }
+}
