@@ -1,0 +1,34 @@
+//! Pieces that more than one page uses. They take plain props and never fetch.
+
+mod app_status;
+mod bars;
+mod command;
+mod copy;
+mod dialog;
+mod frame;
+mod health_bar;
+mod icon;
+mod json_editor;
+mod legs;
+mod list;
+mod notice;
+mod preferences;
+mod status;
+mod time;
+mod toast;
+
+pub use app_status::{tone_of_app, word_of_app};
+pub use bars::ResourceBar;
+pub use command::Command;
+pub use copy::CopyButton;
+pub use dialog::Dialog;
+pub use frame::{Crumb, Crumbs, Frame, Mark};
+pub use health_bar::{HealthBar, segment_word, segments};
+pub use icon::Icon;
+pub use json_editor::{JsonEditor, JsonLines, Note};
+pub use legs::{Leg, Legs, legs};
+pub use list::{Find, ListLinks, Pager, SortHead, StateChips};
+pub use notice::{NoData, Skeleton, StaleNotice};
+pub use status::{Health, Status, TaskStatus, Tone, tone_of_task};
+pub use time::TimeAgo;
+pub use toast::{ToastHost, Toasts};

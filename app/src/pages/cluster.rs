@@ -1,0 +1,13 @@
+//! Pages of the cluster console (port 5050).
+
+mod agent;
+mod agents;
+mod frameworks;
+mod home;
+mod links;
+mod tasks;
+
+pub use agent::AgentPage;
+pub use agents::AgentsPage;
+pub use frameworks::FrameworksPage;
+pub use home::HomePage;

@@ -1,0 +1,231 @@
+//! The open file: the last part of it, followed as it grows.
+
+use leptos::html::Div;
+use leptos::prelude::*;
+use wire::console::FileEntry;
+
+use super::file_address;
+use super::files::size;
+use super::log::{Line, Log};
+use crate::api::files::{Opened, SandboxQuery, WINDOW, address, name};
+use crate::components::Icon;
+use crate::format;
+use crate::i18n::{ClusterWords, ShellWords};
+
+/// One open file.
+#[component]
+pub(super) fn Viewer(
+    /// Where the page is.
+    query: Memo<SandboxQuery>,
+    /// The files beside it.
+    entries: Memo<Vec<FileEntry>>,
+    /// The part that was read.
+    opened: Opened,
+) -> impl IntoView {
+    let agent = query.with_untracked(|query| query.agent.clone());
+    let is_at_end = query.with_untracked(|query| query.offset.is_none());
+    let log = RwSignal::new(Log::of(&opened.chunk));
+    let follow = RwSignal::new(is_at_end);
+    let wrap = RwSignal::new(true);
+    let lines = NodeRef::<Div>::new();
+    follow_file(Followed { agent, path: opened.path.clone(), log, follow, lines });
+    view! {
+        <section class="panel log" data-testid="log-view">
+            <Bar query=query entries=entries path=opened.path.clone() follow=follow wrap=wrap/>
+            <Lines log=log follow=follow wrap=wrap lines=lines/>
+            <Foot query=query opened=opened log=log follow=follow/>
+        </section>
+    }
+}
+
+#[component]
+fn Bar(
+    query: Memo<SandboxQuery>,
+    entries: Memo<Vec<FileEntry>>,
+    path: String,
+    follow: RwSignal<bool>,
+    wrap: RwSignal<bool>,
+) -> impl IntoView {
+    let words = ClusterWords::here();
+    let shell = ShellWords::here();
+    let streams = move || {
+        let (agent, folder, open) = query.with(|query| {
+            (query.agent.clone(), query.path.clone(), query.file.clone().unwrap_or_default())
+        });
+        let has = |wanted: &str| {
+            entries.with(|entries| entries.iter().any(|entry| name(entry) == wanted))
+        };
+        let mut shown: Vec<String> =
+            ["stdout", "stderr"].into_iter().filter(|name| has(name)).map(str::to_owned).collect();
+        if !shown.contains(&open) {
+            shown.push(open.clone());
+        }
+        shown
+            .into_iter()
+            .map(|name| {
+                let href = file_address(&agent, &folder, &name);
+                let is_open = (name == open).then_some("true");
+                view! { <a class="btn sm" href=href aria-current=is_open>{name}</a> }
+            })
+            .collect_view()
+    };
+    let download = query.with_untracked(|query| address(&query.agent, "download", &path));
+    view! {
+        <div class="bar">
+            <div class="btn-group" role="group" aria-label=words.stream>{streams}</div>
+            <span class="grow"></span>
+            <label class="check needs-js"><input type="checkbox" bind:checked=wrap/>{words.wrap}</label>
+            <label class="toggle needs-js">
+                <input type="checkbox" bind:checked=follow data-testid="log-follow"/>
+                {words.follow}
+            </label>
+            <a class="btn sm icon" href=download rel="external" download="" aria-label=shell.download title=shell.download>
+                <Icon name="download"/>
+            </a>
+        </div>
+    }
+}
+
+#[component]
+fn Lines(
+    log: RwSignal<Log>,
+    follow: RwSignal<bool>,
+    wrap: RwSignal<bool>,
+    lines: NodeRef<Div>,
+) -> impl IntoView {
+    let words = ClusterWords::here();
+    let all = move || log.with(|log| log.lines.clone());
+    let last = Memo::new(move |_| log.with(|log| log.lines.last().map(Line::key)));
+    let line = move |line: Line| {
+        let key = line.key();
+        let label = line.number.map_or_else(|| "·".to_owned(), format::count);
+        let (anchor, href) = (format!("B{}", line.offset), format!("#B{}", line.offset));
+        let class = line.level().class();
+        let is_now = move || follow.get() && last.get() == Some(key);
+        view! {
+            <p class=class class:now=is_now id=anchor><a href=href rel="external">{label}</a><span>{line.text}</span></p>
+        }
+    };
+    let is_empty = Memo::new(move |_| log.with(|log| log.lines.is_empty()));
+    let empty = move || is_empty.get().then(|| view! { <p class="none">{words.empty_file}</p> });
+    view! {
+        <div
+            class="lines"
+            class:nowrap=move || !wrap.get()
+            tabindex="0"
+            role="log"
+            aria-label=words.log
+            node_ref=lines
+            on:scroll=move |_| scrolled(lines, follow)
+        >
+            {empty}
+            <For each=all key=Line::key children=line/>
+        </div>
+    }
+}
+
+#[component]
+fn Foot(
+    query: Memo<SandboxQuery>,
+    opened: Opened,
+    log: RwSignal<Log>,
+    follow: RwSignal<bool>,
+) -> impl IntoView {
+    let words = ClusterWords::here();
+    let Opened { size: at_first, chunk, .. } = opened;
+    let base = query.with_untracked(|query| {
+        file_address(&query.agent, &query.path, query.file.as_deref().unwrap_or_default())
+    });
+    let read_to = chunk.offset + chunk.data.len() as u64;
+    let link = |offset: u64, label: &'static str| {
+        view! { <a href=format!("{base}&offset={offset}")>{label}</a> }
+    };
+    let older = (chunk.offset > 0).then(|| link(chunk.offset.saturating_sub(WINDOW), words.older));
+    let newer = (read_to < at_first).then(|| link(read_to, words.newer));
+    let state = move || {
+        if follow.get() {
+            view! { <span class="sash needs-js">{words.following}</span> }.into_any()
+        } else {
+            view! { <span class="needs-js">{words.paused}</span> }.into_any()
+        }
+    };
+    let bytes = move || size(log.with(|log| log.end).max(at_first));
+    view! {
+        <div class="foot">
+            {state}{older}{newer}
+            <span class="grow"></span>
+            <span>{bytes}</span>
+            <span>"UTF-8"</span>
+        </div>
+    }
+}
+
+/// What following a file needs.
+#[derive(Debug, Clone)]
+struct Followed {
+    agent: String,
+    path: String,
+    log: RwSignal<Log>,
+    follow: RwSignal<bool>,
+    lines: NodeRef<Div>,
+}
+
+/// Scrolling up stops following, scrolling to the end resumes it.
+fn scrolled(lines: NodeRef<Div>, follow: RwSignal<bool>) {
+    if let Some(lines) = lines.get_untracked() {
+        let rest = lines.scroll_height() - lines.scroll_top() - lines.client_height();
+        let is_at_end = rest < 24;
+        if follow.get_untracked() != is_at_end {
+            follow.set(is_at_end);
+        }
+    }
+}
+
+/// Reads on while following; the server renders once and never runs effects.
+fn follow_file(file: Followed) {
+    Effect::new(move |_| {
+        if file.follow.get() {
+            to_end(file.lines);
+            read_on(file.clone());
+        }
+    });
+}
+
+fn to_end(lines: NodeRef<Div>) {
+    request_animation_frame(move || {
+        if let Some(lines) = lines.try_get_untracked().flatten() {
+            lines.set_scroll_top(lines.scroll_height());
+        }
+    });
+}
+
+/// Reads the next part, then again after a while, until following stops or the page has gone.
+fn read_on(file: Followed) {
+    use std::time::Duration;
+
+    /// As often as the original looks.
+    const PAUSE: Duration = Duration::from_secs(1);
+
+    leptos::task::spawn_local(async move {
+        while file.follow.try_get_untracked() == Some(true) {
+            let Some(end) = file.log.try_with_untracked(|log| log.end) else { return };
+            let offset = i64::try_from(end).unwrap_or(i64::MAX);
+            let next =
+                crate::api::files::read(file.agent.clone(), file.path.clone(), offset, WINDOW)
+                    .await;
+            let is_more = match next {
+                Ok(chunk) if !chunk.data.is_empty() => {
+                    file.log.try_update(|log| log.append(&chunk));
+                    to_end(file.lines);
+                    chunk.data.len() as u64 + 4 > WINDOW
+                }
+                _ => false,
+            };
+            if !is_more {
+                let again = file.clone();
+                set_timeout(move || read_on(again), PAUSE);
+                return;
+            }
+        }
+    });
+}
