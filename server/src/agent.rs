@@ -1,0 +1,156 @@
+//! The Mesos agent of this process: the driver of `agent-core`, its link to the master, its files and its HTTP API (5051).
+//!
+//! [`start`] recovers the agent from its work directory and sets everything going; the caller binds the socket and serves the router.
+//! Containers do not belong to the process: stopping it leaves them running, and the next start finds them again.
+
+mod config;
+mod driver;
+mod engine;
+mod http;
+mod journal;
+mod link;
+mod machine;
+mod ports;
+mod work_dir;
+
+use std::sync::Arc;
+
+use agent_core::{Agent, Settings};
+use bytes::Bytes;
+use containerizer::{Containerizer, Docker, DockerConfig, NoOp};
+use tokio::sync::{mpsc, watch};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::{error, info, warn};
+
+pub(crate) use self::config::{AgentConfig, Engine};
+
+use self::driver::Driver;
+use self::engine::Containers;
+use self::http::Api;
+use self::link::Link;
+use self::ports::Ports;
+use self::work_dir::WorkDir;
+use crate::clock::Clock;
+
+/// Commands that wait for the driver; whoever brings one more waits.
+const INBOX: usize = 4_096;
+
+/// Why an agent could not start.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum StartError {
+    #[error(transparent)]
+    WorkDir(#[from] work_dir::Error),
+    #[error("the journal `{path}` does not fit this version")]
+    Unreadable {
+        path: String,
+        #[source]
+        source: agent_core::UnreadableRecord,
+    },
+    #[error(transparent)]
+    Machine(#[from] machine::Error),
+}
+
+/// A running agent.
+pub(crate) struct Service {
+    /// What to serve on the agent's port.
+    pub(crate) router: axum::Router,
+}
+
+/// Recovers the agent and starts its driver and its link; both run until `stop`.
+///
+/// A fault after which nothing may be started any more (the journal cannot be written), or the master's order to end, cancels `stop`.
+pub(crate) async fn start(
+    config: AgentConfig,
+    clock: Clock,
+    tracker: TaskTracker,
+    stop: CancellationToken,
+) -> Result<Service, StartError> {
+    let started = clock.wall();
+    let mut work_dir = WorkDir::open(&config)?;
+    let (journal, records) = work_dir.open_journal(&config).await?;
+    let resources = machine::resources(&config.resources, work_dir.path())?;
+    let settings = settings(&config, &work_dir, &resources);
+    let core = Agent::recover(settings, rand::random(), records).map_err(|source| {
+        StartError::Unreadable { path: journal.path().display().to_string(), source }
+    })?;
+    match core.id() {
+        Some(id) => {
+            info!(agent.id = %id, "agent `{id}` recovered from {}", work_dir.path().display())
+        }
+        None => info!(
+            "a new agent in {}; it registers with {}",
+            work_dir.path().display(),
+            config.master
+        ),
+    }
+
+    let containerizer = containerizer(&config).await;
+    let (inbox, commands) = mpsc::channel(INBOX);
+    let (publisher, snapshot) = watch::channel(Arc::new(core.snapshot()));
+    let link = Link::spawn(config.master.clone(), inbox.clone(), &tracker, stop.clone());
+    let containers = Containers::new(containerizer, inbox, tracker.clone(), stop.clone());
+    let label = ("ekiden.agent-dir", work_dir.identity().to_owned());
+    let ports = Ports::new(clock, link, containers, label, stop.clone());
+    let api = Api::new(&config, work_dir.path().to_owned(), started, clock, snapshot);
+    let mut driver =
+        Driver { core, clock, journal, work_dir, ports, commands, publisher, stop: stop.clone() };
+    tracker.spawn(async move {
+        if let Err(error) = driver.run().await {
+            error!("the agent cannot go on and ends; its containers run on: {error}");
+            driver.stop.cancel();
+        }
+    });
+    Ok(Service { router: http::router(api) })
+}
+
+fn settings(config: &AgentConfig, work_dir: &WorkDir, resources: &model::Resources) -> Settings {
+    Settings {
+        description: machine::description(config, resources),
+        ip: config.ip.to_string(),
+        work_dir: work_dir.path().display().to_string(),
+        cluster: config.cluster.clone(),
+        directory_id: work_dir.identity().to_owned(),
+        nonce: Bytes::copy_from_slice(work_dir.nonce()),
+        runs_docker: config.engine != Engine::None,
+        sandbox_mount: Settings::SANDBOX_MOUNT.to_owned(),
+        kill_grace: Settings::KILL_GRACE,
+        shutdown_grace: Settings::SHUTDOWN_GRACE,
+        remove_delay: Settings::REMOVE_DELAY,
+        max_completed_tasks: Settings::MAX_COMPLETED_TASKS,
+    }
+}
+
+/// The engine that the configuration asks for; one that does not answer is told now, and asked again for each container.
+async fn containerizer(config: &AgentConfig) -> Arc<dyn Containerizer> {
+    match config.engine {
+        Engine::Docker => {
+            let docker = Docker::new(DockerConfig {
+                socket: config.docker_socket.clone(),
+                ..DockerConfig::default()
+            });
+            match docker.probe().await {
+                Ok(engine) => {
+                    info!("Docker engine {} answers (API {})", engine.version, engine.api_version)
+                }
+                Err(error) => {
+                    warn!("no container can be started until the Docker engine answers: {error}")
+                }
+            }
+            Arc::new(docker)
+        }
+        Engine::NoOp => {
+            warn!("containers are only pretended (containerizer `noop`): for benchmarks alone");
+            Arc::new(NoOp::new())
+        }
+        Engine::None => {
+            warn!(
+                "no task can be run: only Docker containers are supported yet, and `docker` is not among the containerizers"
+            );
+            Arc::new(NoOp::new())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

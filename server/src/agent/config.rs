@@ -1,0 +1,80 @@
+//! What the agent is told by its flags, checked.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+use model::{Attributes, Resources};
+
+/// Configuration of an agent.
+#[derive(Debug, Clone)]
+pub(crate) struct AgentConfig {
+    /// Address of the agent; host ports of containers are published on it.
+    pub(crate) ip: IpAddr,
+    /// Port of its HTTP API.
+    pub(crate) port: u16,
+    /// Name of the machine in offers and consoles.
+    pub(crate) hostname: String,
+    /// The master, as `HOST:PORT`.
+    pub(crate) master: String,
+    /// Folder of the sandboxes and of the journal.
+    pub(crate) work_dir: PathBuf,
+    /// Resources that were named; the others are detected.
+    pub(crate) resources: Resources,
+    /// Attributes of the machine.
+    pub(crate) attributes: Attributes,
+    /// Which engine runs containers.
+    pub(crate) engine: Engine,
+    /// Socket of the Docker engine.
+    pub(crate) docker_socket: PathBuf,
+    /// Name of the cluster, a label on every container.
+    pub(crate) cluster: String,
+    /// The flags as they are shown by `/flags` and `/state`.
+    pub(crate) flags: Vec<(String, String)>,
+}
+
+/// Which engine runs containers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Engine {
+    /// A Docker engine.
+    Docker,
+    /// None, but every container is taken as running; for benchmarks.
+    NoOp,
+    /// None: every task is refused.
+    None,
+}
+
+/// A containerizer that does not exist.
+#[derive(Debug, thiserror::Error)]
+#[error("`{0}` is unknown; there is `docker`, and `mesos`, whose tasks are not run yet")]
+pub(crate) struct UnknownContainerizer(String);
+
+impl Engine {
+    /// Reads `--containerizers`; the first one that can run a task wins, and today that is Docker or nothing.
+    pub(crate) fn of_flag(containerizers: &[String]) -> Result<Self, UnknownContainerizer> {
+        let mut engine = Engine::None;
+        for name in containerizers {
+            match name.trim() {
+                "docker" if engine == Engine::None => engine = Engine::Docker,
+                "noop" if engine == Engine::None => engine = Engine::NoOp,
+                "docker" | "noop" | "mesos" => {}
+                other => return Err(UnknownContainerizer(other.to_owned())),
+            }
+        }
+        Ok(engine)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Engine;
+
+    #[test]
+    fn the_guides_containerizers_mean_docker() {
+        let flag = |names: &[&str]| {
+            Engine::of_flag(&names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>())
+        };
+        assert_eq!(flag(&["docker", "mesos"]).unwrap(), Engine::Docker);
+        assert_eq!(flag(&["mesos"]).unwrap(), Engine::None);
+        assert!(flag(&["rkt"]).unwrap_err().to_string().contains("`rkt`"));
+    }
+}

@@ -1,0 +1,253 @@
+//! Container work: each launch, watch and stop is a task of its own that reports back by a command.
+//!
+//! A task that the process's stop cuts off reports nothing; the journal and the engine tell the next process where it stood.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use agent_core::container::Exit;
+use agent_core::{Command, Launch, LaunchFailure, TaskKey, Watched};
+use containerizer::{Containerizer, Error};
+use model::ContainerId;
+use tokio::sync::{Semaphore, mpsc};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::{debug, warn};
+
+use super::work_dir;
+
+/// Containers that are made and started at the same time; the engine works them off one by one beyond a few.
+const STARTS_AT_ONCE: usize = 16;
+
+/// Pause before an engine that did not answer is asked again.
+const RETRY: Duration = Duration::from_secs(2);
+
+/// How long an ended container's last output may take before its end is reported.
+const LAST_OUTPUT: Duration = Duration::from_secs(30);
+
+/// Pause before a sandbox that could not be written is written again.
+const REWRITE: Duration = Duration::from_secs(5);
+
+/// The containers of this agent.
+#[derive(Clone)]
+pub(super) struct Containers {
+    engine: Arc<dyn Containerizer>,
+    inbox: mpsc::Sender<Command>,
+    starts: Arc<Semaphore>,
+    /// Launches under way, so that they can be called off.
+    launches: Arc<Mutex<BTreeMap<ContainerId, CancellationToken>>>,
+    tracker: TaskTracker,
+    stop: CancellationToken,
+}
+
+impl Containers {
+    pub(super) fn new(
+        engine: Arc<dyn Containerizer>,
+        inbox: mpsc::Sender<Command>,
+        tracker: TaskTracker,
+        stop: CancellationToken,
+    ) -> Self {
+        Self {
+            engine,
+            inbox,
+            starts: Arc::new(Semaphore::new(STARTS_AT_ONCE)),
+            launches: Arc::default(),
+            tracker,
+            stop,
+        }
+    }
+
+    /// Makes the sandbox, pulls, makes and starts the container, and describes it.
+    pub(super) fn launch(&self, launch: Launch) {
+        let cancel = CancellationToken::new();
+        self.launches().insert(launch.container.clone(), cancel.clone());
+        let this = self.clone();
+        self.spawn(async move {
+            let (task, container) = (launch.task.clone(), launch.container.clone());
+            let outcome = this.start(&launch, &cancel).await;
+            this.launches().remove(&container);
+            this.report(match outcome {
+                Ok(inspection) => Command::ContainerLaunched(task, container, inspection),
+                Err(failure) => Command::LaunchFailed(task, container, failure),
+            })
+            .await;
+        });
+    }
+
+    /// Calls a launch off; without effect once the container has been started.
+    pub(super) fn cancel(&self, container: &ContainerId) {
+        if let Some(launch) = self.launches().get(container) {
+            launch.cancel();
+        }
+    }
+
+    /// Describes a container that was found running.
+    pub(super) fn describe(&self, watched: Watched) {
+        let this = self.clone();
+        self.spawn(async move {
+            let command = loop {
+                match this.engine.inspect(&watched.name).await {
+                    Ok(inspection) => {
+                        break Command::ContainerLaunched(
+                            watched.task,
+                            watched.container,
+                            inspection,
+                        );
+                    }
+                    Err(Error::UnknownContainer { .. }) => {
+                        break Command::ContainerEnded(
+                            watched.task,
+                            watched.container,
+                            Exit::Vanished,
+                        );
+                    }
+                    Err(error) => {
+                        debug!("container `{}` is described again: {error}", watched.name)
+                    }
+                }
+                tokio::time::sleep(RETRY).await;
+            };
+            this.report(command).await;
+        });
+    }
+
+    /// Copies a container's output and reports its end.
+    pub(super) fn watch(&self, watched: Watched) {
+        let this = self.clone();
+        self.spawn(async move {
+            let copied = this.clone();
+            let (name, sandbox) = (watched.name.clone(), watched.sandbox.clone());
+            let copy =
+                this.spawn(async move { copied.copy_output(&name, Path::new(&sandbox)).await });
+            let exit = this.engine.wait(&watched.name).await;
+            if tokio::time::timeout(LAST_OUTPUT, copy).await.is_err() {
+                debug!(
+                    "the end of `{}` is reported before its last output is copied",
+                    watched.name
+                );
+            }
+            this.report(Command::ContainerEnded(watched.task, watched.container, exit)).await;
+        });
+    }
+
+    /// Asks a container to end.
+    pub(super) fn stop(&self, task: Option<(TaskKey, ContainerId)>, name: String, grace: Duration) {
+        let this = self.clone();
+        self.spawn(async move {
+            match (this.engine.stop(&name, grace).await, task) {
+                (Ok(()), _) => {}
+                (Err(error), Some((task, container))) => {
+                    this.report(Command::StopFailed(task, container, error.to_string())).await;
+                }
+                (Err(error), None) => warn!("container `{name}` could not be stopped: {error}"),
+            }
+        });
+    }
+
+    /// Removes an ended container.
+    pub(super) fn remove(&self, name: String) {
+        let this = self.clone();
+        self.spawn(async move {
+            if let Err(error) = this.engine.remove(&name).await {
+                warn!("container `{name}` could not be removed: {error}");
+            }
+        });
+    }
+
+    /// Lists the containers of this agent, as soon as the engine answers.
+    pub(super) fn find(&self, label: &'static str, value: String) {
+        let this = self.clone();
+        self.spawn(async move {
+            let found = loop {
+                match this.engine.containers(label, &value).await {
+                    Ok(found) => break found,
+                    Err(error) => {
+                        debug!("the engine is asked again for this agent's containers: {error}")
+                    }
+                }
+                tokio::time::sleep(RETRY).await;
+            };
+            this.report(Command::ContainersFound(found)).await;
+        });
+    }
+
+    async fn start(
+        &self,
+        launch: &Launch,
+        cancel: &CancellationToken,
+    ) -> Result<agent_core::container::Inspection, LaunchFailure> {
+        let spec = &launch.spec;
+        let sandbox = spec.sandbox.clone();
+        let made =
+            tokio::task::spawn_blocking(move || work_dir::make_sandbox(Path::new(&sandbox))).await;
+        match made {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => return Err(LaunchFailure::Failed(error.to_string())),
+            Err(error) => return Err(LaunchFailure::Failed(error.to_string())),
+        }
+        let pulled = tokio::select! {
+            biased;
+            () = cancel.cancelled() => return Err(LaunchFailure::Cancelled),
+            pulled = self.engine.pull(&spec.image, spec.force_pull) => pulled,
+        };
+        pulled.map_err(|error| self.failed(launch, &error))?;
+        self.report(Command::ImageReady(launch.task.clone(), launch.container.clone())).await;
+        let _turn = self.starts.acquire().await;
+        if cancel.is_cancelled() {
+            return Err(LaunchFailure::Cancelled);
+        }
+        self.engine.create(spec).await.map_err(|error| self.failed(launch, &error))?;
+        if cancel.is_cancelled() {
+            return Err(LaunchFailure::Cancelled);
+        }
+        self.engine.start(&spec.name).await.map_err(|error| self.failed(launch, &error))?;
+        self.engine.inspect(&spec.name).await.map_err(|error| self.failed(launch, &error))
+    }
+
+    /// The failure for the framework; its text also goes to the sandbox, where people look first.
+    fn failed(&self, launch: &Launch, error: &Error) -> LaunchFailure {
+        let message = error.to_string();
+        warn!(task.id = %launch.task.task, "task `{}` could not be launched: {message}", launch.task.task);
+        let (sandbox, note) =
+            (launch.spec.sandbox.clone(), format!("Failed to launch container: {message}"));
+        self.tracker.spawn_blocking(move || {
+            if let Err(error) = work_dir::note_failure(Path::new(&sandbox), &note) {
+                debug!("could not note a failure in `{sandbox}`: {error}");
+            }
+        });
+        LaunchFailure::Failed(message)
+    }
+
+    async fn copy_output(&self, name: &str, sandbox: &Path) {
+        while let Err(error) = self.engine.copy_output(name, sandbox).await {
+            warn!("the output of `{name}` is copied again in a while: {error}");
+            tokio::time::sleep(REWRITE).await;
+        }
+    }
+
+    async fn report(&self, command: Command) {
+        if self.inbox.send(command).await.is_err() {
+            debug!("the agent has stopped before it heard of its container");
+        }
+    }
+
+    /// Runs a piece of work until it is done or the process stops; containers run on either way.
+    fn spawn(
+        &self,
+        work: impl Future<Output = ()> + Send + 'static,
+    ) -> tokio::task::JoinHandle<()> {
+        let stop = self.stop.clone();
+        self.tracker.spawn(async move {
+            tokio::select! {
+                () = stop.cancelled() => {}
+                () = work => {}
+            }
+        })
+    }
+
+    fn launches(&self) -> std::sync::MutexGuard<'_, BTreeMap<ContainerId, CancellationToken>> {
+        self.launches.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

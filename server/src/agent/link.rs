@@ -1,0 +1,317 @@
+//! The agent's end of the link: connect, upgrade, read and write frames, and come back when it breaks.
+//!
+//! One connection at a time, each with a number; frames for an older one are dropped. What is sent and what a frame means is the
+//! state machine's business. A link that worked is opened again at once; attempts that fail wait 100 ms, doubling to 2 s, with jitter.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use agent_core::{Command, ConnectionId};
+use bytes::{Bytes, BytesMut};
+use http::{StatusCode, header};
+use http_body_util::{BodyExt, Empty};
+use hyper::upgrade::Upgraded;
+use hyper_util::rt::TokioIo;
+use prost::Message;
+use rand::RngExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::sync::{Notify, mpsc};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::{debug, info, warn};
+use wire::link::{AgentFrame, MAX_FRAME, MasterFrame, PATH, PROTOCOL};
+use wire::recordio;
+
+/// Orders that wait for the link; when full, the connection is given up and the re-registration tells everything.
+const QUEUE: usize = 8_192;
+
+/// How long the master may take to accept a connection and upgrade it.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+const FIRST_RETRY: Duration = Duration::from_millis(100);
+const LAST_RETRY: Duration = Duration::from_secs(2);
+
+/// An order to the link.
+enum Order {
+    Send(ConnectionId, Box<AgentFrame>),
+    Close(ConnectionId, Option<Duration>),
+}
+
+/// Why a connection did not come about, or broke.
+#[derive(Debug, thiserror::Error)]
+enum Error {
+    #[error("{0}")]
+    Io(#[from] std::io::Error),
+    #[error("{0}")]
+    Http(#[from] hyper::Error),
+    #[error("no answer within {} s", CONNECT_TIMEOUT.as_secs())]
+    TimedOut,
+    #[error("it answered {status}: {body}")]
+    NotUpgraded { status: StatusCode, body: String },
+    #[error("{0}")]
+    Frame(#[from] recordio::Malformed),
+    #[error("a frame is no message: {0}")]
+    Message(#[from] prost::DecodeError),
+    #[error("it closed the connection")]
+    Closed,
+    #[error("it does not take frames as fast as they are sent")]
+    Overrun,
+}
+
+/// The way to the link's task.
+pub(super) struct Link {
+    orders: mpsc::Sender<Order>,
+    /// An order found no room: the connection has a gap and must not go on.
+    overrun: Arc<Notify>,
+}
+
+impl Link {
+    /// Starts the link's task; it runs until `stop`.
+    pub(super) fn spawn(
+        master: String,
+        inbox: mpsc::Sender<Command>,
+        tracker: &TaskTracker,
+        stop: CancellationToken,
+    ) -> Self {
+        let (orders, waiting) = mpsc::channel(QUEUE);
+        let overrun = Arc::new(Notify::new());
+        let mut client = Client {
+            master,
+            inbox,
+            orders: waiting,
+            overrun: Arc::clone(&overrun),
+            tracker: tracker.clone(),
+            last: 0,
+            failures: 0,
+        };
+        tracker.spawn(async move {
+            tokio::select! {
+                () = stop.cancelled() => {}
+                () = client.run() => {}
+            }
+        });
+        Self { orders, overrun }
+    }
+
+    /// Sends a frame, if the connection still stands.
+    pub(super) fn send(&self, connection: ConnectionId, frame: Box<AgentFrame>) {
+        if self.orders.try_send(Order::Send(connection, frame)).is_err() {
+            self.overrun.notify_one();
+        }
+    }
+
+    /// Closes a connection; the next one is not opened before `retry_after`.
+    pub(super) fn close(&self, connection: ConnectionId, retry_after: Option<Duration>) {
+        if self.orders.try_send(Order::Close(connection, retry_after)).is_err() {
+            self.overrun.notify_one();
+        }
+    }
+}
+
+struct Client {
+    master: String,
+    inbox: mpsc::Sender<Command>,
+    orders: mpsc::Receiver<Order>,
+    overrun: Arc<Notify>,
+    tracker: TaskTracker,
+    /// Number of the newest connection.
+    last: u64,
+    /// Attempts in a row that came to nothing.
+    failures: u32,
+}
+
+impl Client {
+    async fn run(&mut self) {
+        loop {
+            let retry_after = match self.connect().await {
+                Ok(stream) => match self.hold(stream).await {
+                    Some(retry_after) => retry_after,
+                    None => return, // The driver has ended.
+                },
+                Err(error) => {
+                    if self.failures == 0 {
+                        let master = &self.master;
+                        warn!("the master at {master} cannot be reached; trying again: {error}");
+                    }
+                    self.failures = self.failures.saturating_add(1);
+                    None
+                }
+            };
+            tokio::time::sleep(retry_after.unwrap_or_else(|| pause(self.failures))).await;
+        }
+    }
+
+    /// Keeps one connection until it ends; says how long the master wants to be left alone, and nothing when the driver has ended.
+    async fn hold(&mut self, stream: TokioIo<Upgraded>) -> Option<Option<Duration>> {
+        self.last += 1;
+        let connection = ConnectionId(self.last);
+        debug!("connected to the master at {}", self.master);
+        self.inbox.send(Command::LinkOpened(connection)).await.ok()?;
+        let (frames, outcome) = self.talk(connection, stream).await;
+        self.inbox.send(Command::LinkClosed(connection)).await.ok()?;
+        // A refusal is one frame: only a link that carried more has worked, and is opened again at once.
+        let has_worked = frames > 1;
+        match outcome {
+            Ok(retry_after) => {
+                self.failures = self.failures.saturating_add(1);
+                Some(retry_after)
+            }
+            Err(error) => {
+                info!("the link to the master at {} broke: {error}", self.master);
+                self.failures = if has_worked { 0 } else { self.failures.saturating_add(1) };
+                Some(None)
+            }
+        }
+    }
+
+    async fn connect(&self) -> Result<TokioIo<Upgraded>, Error> {
+        tokio::time::timeout(CONNECT_TIMEOUT, self.upgrade()).await.map_err(|_| Error::TimedOut)?
+    }
+
+    async fn upgrade(&self) -> Result<TokioIo<Upgraded>, Error> {
+        let stream = TcpStream::connect(&self.master).await?;
+        stream.set_nodelay(true)?;
+        let (mut sender, connection) =
+            hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
+        // The connection lives in a task of hyper's making only until the upgrade hands it over, or fails.
+        let driven = self.tracker.spawn(connection.with_upgrades());
+        let request = http::Request::get(PATH)
+            .header(header::HOST, &self.master)
+            .header(header::CONNECTION, "upgrade")
+            .header(header::UPGRADE, PROTOCOL)
+            .body(Empty::<Bytes>::new())
+            .map_err(|error| std::io::Error::new(std::io::ErrorKind::InvalidInput, error))?;
+        let response = sender.send_request(request).await?;
+        if response.status() != StatusCode::SWITCHING_PROTOCOLS {
+            let status = response.status();
+            let body = response.into_body().collect().await?.to_bytes();
+            driven.abort();
+            return Err(Error::NotUpgraded {
+                status,
+                body: String::from_utf8_lossy(&body).trim().to_owned(),
+            });
+        }
+        Ok(TokioIo::new(hyper::upgrade::on(response).await?))
+    }
+
+    /// Exchanges frames until the connection ends, or the agent closes it; says how many came in.
+    async fn talk(
+        &mut self,
+        connection: ConnectionId,
+        stream: TokioIo<Upgraded>,
+    ) -> (u64, Result<Option<Duration>, Error>) {
+        let (mut reader, mut writer) = tokio::io::split(stream);
+        let mut decoder = recordio::Decoder::new(MAX_FRAME);
+        let mut incoming = BytesMut::with_capacity(64 << 10);
+        let mut outgoing = BytesMut::new();
+        let mut orders = Vec::new();
+        let mut heard = 0;
+        loop {
+            tokio::select! {
+                () = self.overrun.notified() => return (heard, Err(Error::Overrun)),
+                read = reader.read_buf(&mut incoming) => {
+                    match read {
+                        Ok(0) => return (heard, Err(Error::Closed)),
+                        Ok(_) => {}
+                        Err(error) => return (heard, Err(error.into())),
+                    }
+                    decoder.feed(&incoming);
+                    incoming.clear();
+                    match self.deliver(connection, &mut decoder).await {
+                        Ok(frames) => heard += frames,
+                        Err(error) => return (heard, Err(error)),
+                    }
+                }
+                taken = self.orders.recv_many(&mut orders, 256) => {
+                    if taken == 0 {
+                        return (heard, Ok(None));
+                    }
+                    let closing = encode(connection, &mut orders, &mut outgoing);
+                    if let Err(error) = writer.write_all_buf(&mut outgoing).await {
+                        return (heard, Err(error.into()));
+                    }
+                    if let Some(retry_after) = closing {
+                        return (heard, Ok(retry_after));
+                    }
+                }
+            }
+        }
+    }
+
+    async fn deliver(
+        &self,
+        connection: ConnectionId,
+        decoder: &mut recordio::Decoder,
+    ) -> Result<u64, Error> {
+        let mut frames = 0;
+        while let Some(bytes) = decoder.next_frame()? {
+            let frame = MasterFrame::decode(bytes)?;
+            frames += 1;
+            if self.inbox.send(Command::FrameArrived(connection, Box::new(frame))).await.is_err() {
+                return Err(Error::Closed);
+            }
+        }
+        Ok(frames)
+    }
+}
+
+/// Puts the frames of this connection in line; an order to close it ends the line.
+fn encode(
+    connection: ConnectionId,
+    orders: &mut Vec<Order>,
+    outgoing: &mut BytesMut,
+) -> Option<Option<Duration>> {
+    let mut closing = None;
+    for order in orders.drain(..) {
+        match order {
+            Order::Send(of, frame) if of == connection && closing.is_none() => {
+                recordio::encode_into(&frame.encode_to_vec(), outgoing);
+            }
+            Order::Close(of, retry_after) if of == connection => {
+                closing = closing.or(Some(retry_after))
+            }
+            Order::Send(..) | Order::Close(..) => {}
+        }
+    }
+    closing
+}
+
+/// The wait after so many failures in a row: none after none, then doubling, somewhere in its upper half.
+fn pause(failures: u32) -> Duration {
+    match failures {
+        0 => Duration::ZERO,
+        _ => {
+            let full = FIRST_RETRY.saturating_mul(1 << (failures - 1).min(10)).min(LAST_RETRY);
+            full.mul_f64(rand::rng().random_range(0.5..=1.0))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_grow_to_two_seconds_and_start_at_nothing() {
+        assert_eq!(pause(0), Duration::ZERO);
+        assert!(pause(1) >= Duration::from_millis(50) && pause(1) <= FIRST_RETRY);
+        assert!(pause(40) >= LAST_RETRY / 2 && pause(40) <= LAST_RETRY);
+    }
+
+    #[test]
+    fn frames_of_an_older_connection_are_dropped() {
+        let (old, new) = (ConnectionId(1), ConnectionId(2));
+        let frame = AgentFrame { epoch: 3, link: 4, body: None };
+        let mut orders = vec![
+            Order::Send(old, Box::new(frame.clone())),
+            Order::Close(old, None),
+            Order::Send(new, Box::new(frame.clone())),
+            Order::Close(new, Some(LAST_RETRY)),
+            Order::Send(new, Box::new(frame.clone())),
+        ];
+        let mut outgoing = BytesMut::new();
+        assert_eq!(encode(new, &mut orders, &mut outgoing), Some(Some(LAST_RETRY)));
+        assert_eq!(outgoing.freeze(), recordio::encode(&frame.encode_to_vec()));
+    }
+}

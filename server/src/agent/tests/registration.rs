@@ -1,0 +1,97 @@
+//! Who the agent is, over connections and restarts.
+
+use tempfile::TempDir;
+use wire::mesos::v1::TaskState;
+
+use super::master::{Master, docker_task};
+use super::{Engine, Running, config};
+
+#[tokio::test]
+async fn an_agent_registers_once_and_comes_back_under_its_id() {
+    let (folder, master) = (TempDir::new().unwrap(), Master::listen().await);
+    let agent = Running::start(config(&folder, &master, Engine::NoOp)).await;
+    let (connection, register) = master.admit().await;
+    assert_eq!(register.agent.info.hostname, "node1");
+    assert_eq!(register.agent.address.ip.as_deref(), Some("127.0.0.91"));
+    assert_eq!(register.agent.info.resources.len(), 4);
+
+    drop(connection); // A cut link.
+    let (mut connection, told) = master.take_back(2).await;
+    assert_eq!(told.agent_id.value, "S0");
+    connection.run(docker_task("web.1", "image", "true", 31_000)).await;
+    connection.update_to(TaskState::TaskRunning).await;
+    let state = agent.json("/slave(1)/state").await;
+    assert_eq!(state["id"], "S0");
+    assert_eq!(state["pid"], "slave(1)@127.0.0.91:5051");
+    assert_eq!(state["master_hostname"], "master1");
+    assert_eq!(state["attributes"]["rack"], "r1");
+    assert_eq!(state["frameworks"][0]["executors"][0]["tasks"][0]["state"], "TASK_RUNNING");
+    assert_eq!(state["frameworks"][0]["executors"][0]["resources"]["mem"], 64.0);
+    let metrics = agent.json("/metrics/snapshot").await;
+    assert_eq!(metrics["slave/registered"], 1.0);
+    assert_eq!(metrics["slave/tasks_running"], 1.0);
+    assert_eq!(metrics["slave/mem_used"], 32.0);
+    agent.stop().await;
+
+    let agent = Running::start(config(&folder, &master, Engine::NoOp)).await;
+    let (_connection, told) = master.take_back(3).await;
+    assert_eq!(told.agent_id.value, "S0");
+    assert_eq!(told.tasks.len(), 1);
+    agent.stop().await;
+}
+
+#[tokio::test]
+async fn removing_the_latest_link_makes_a_new_agent() {
+    let (folder, master) = (TempDir::new().unwrap(), Master::listen().await);
+    let agent = Running::start(config(&folder, &master, Engine::NoOp)).await;
+    let (connection, first) = master.admit().await;
+    while agent.json("/state").await["id"] != "S0" {
+        tokio::task::yield_now().await;
+    }
+    agent.stop().await;
+    drop(connection);
+    std::fs::remove_file(folder.path().join("work/meta/slaves/latest")).unwrap();
+    let agent = Running::start(config(&folder, &master, Engine::NoOp)).await;
+    let (_connection, second) = master.admit().await;
+    assert_ne!(first.nonce, second.nonce);
+    agent.stop().await;
+}
+
+#[tokio::test]
+async fn a_work_directory_belongs_to_one_process() {
+    let (folder, master) = (TempDir::new().unwrap(), Master::listen().await);
+    let agent = Running::start(config(&folder, &master, Engine::NoOp)).await;
+    let (tracker, stop) = (agent.tracker.clone(), agent.stop.clone());
+    let second =
+        super::super::start(config(&folder, &master, Engine::NoOp), super::Clock, tracker, stop)
+            .await;
+    assert!(second.err().unwrap().to_string().contains("used by another agent process"));
+    agent.stop().await;
+}
+
+#[tokio::test]
+async fn an_agent_without_docker_refuses_tasks_clearly() {
+    let (folder, master) = (TempDir::new().unwrap(), Master::listen().await);
+    let agent = Running::start(config(&folder, &master, Engine::None)).await;
+    let (mut connection, _) = master.admit().await;
+    connection.run(docker_task("web.1", "image", "true", 31_000)).await;
+    let status = connection.update().await;
+    assert_eq!(status.state, TaskState::TaskError as i32);
+    assert!(status.message.unwrap().contains("without the docker containerizer"));
+    agent.stop().await;
+}
+
+#[tokio::test]
+async fn an_engine_that_is_not_there_fails_the_task_in_plain_words() {
+    let (folder, master) = (TempDir::new().unwrap(), Master::listen().await);
+    let mut config = config(&folder, &master, Engine::Docker);
+    config.docker_socket = "/no/such/docker.sock".into();
+    let agent = Running::start(config).await;
+    let (mut connection, _) = master.admit().await;
+    connection.run(docker_task("web.1", "image", "true", 31_000)).await;
+    let status = connection.update_to(TaskState::TaskFailed).await;
+    assert!(
+        status.message.unwrap().contains("no Docker engine answers at unix:///no/such/docker.sock")
+    );
+    agent.stop().await;
+}

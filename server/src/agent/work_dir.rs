@@ -1,0 +1,219 @@
+//! The agent's folder: who the agent is, its journal, and the sandboxes of its tasks.
+//!
+//! The layout is the original's where people and tools look into it: `slaves/<agent>/frameworks/…/runs/<container>` with `latest` links,
+//! and `meta/slaves/latest`, whose removal makes the agent register as a new one (the cure that the deployment guide gives).
+//!
+//! ```text
+//! meta/identity          random identity of the folder, a label on every container
+//! meta/nonce             nonce of the registration, new with each new agent
+//! meta/journal           what must survive the process
+//! meta/slaves/<agent>/   address.json: under which name and address the agent was admitted
+//! meta/slaves/latest     -> <agent>
+//! slaves/<agent>/…       sandboxes
+//! ```
+
+use std::fs::{self, File};
+use std::io::{ErrorKind, Write};
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+
+use agent_core::{Entry, Record};
+use serde::{Deserialize, Serialize};
+use tracing::warn;
+
+use super::config::AgentConfig;
+use super::journal::{self, Journal};
+
+/// Why the folder cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    #[error("could not {operation} `{path}`: {source}")]
+    Io { operation: &'static str, path: String, source: std::io::Error },
+    #[error("the work directory `{0}` is used by another agent process")]
+    InUse(String),
+    #[error(transparent)]
+    Journal(#[from] journal::Error),
+}
+
+/// Under which name and address an agent was admitted.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Address {
+    hostname: String,
+    ip: String,
+    port: u16,
+}
+
+/// The folder, held by this process alone.
+#[derive(Debug)]
+pub(crate) struct WorkDir {
+    path: PathBuf,
+    identity: String,
+    nonce: Vec<u8>,
+    address: Address,
+    _lock: File,
+}
+
+impl WorkDir {
+    /// Makes the folder if there is none, and takes it.
+    pub(crate) fn open(config: &AgentConfig) -> Result<Self, Error> {
+        let meta = config.work_dir.join("meta");
+        fs::create_dir_all(meta.join("slaves")).map_err(failed("make", &meta))?;
+        let path = fs::canonicalize(&config.work_dir).map_err(failed("find", &config.work_dir))?;
+        let meta = path.join("meta");
+        let lock = File::create(meta.join("lock")).map_err(failed("open", &meta.join("lock")))?;
+        match rustix::fs::flock(&lock, rustix::fs::FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => {}
+            Err(rustix::io::Errno::WOULDBLOCK) => {
+                return Err(Error::InUse(path.display().to_string()));
+            }
+            Err(error) => return Err(failed("lock", &meta.join("lock"))(error.into())),
+        }
+        let identity = remembered(&meta.join("identity"), || uuid::Uuid::new_v4().to_string())?;
+        let nonce = remembered(&meta.join("nonce"), new_nonce)?;
+        let address = Address {
+            hostname: config.hostname.clone(),
+            ip: config.ip.to_string(),
+            port: config.port,
+        };
+        Ok(Self { path, identity, nonce: nonce.into_bytes(), address, _lock: lock })
+    }
+
+    /// The folder's absolute path.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The random identity that was made with the folder.
+    pub(crate) fn identity(&self) -> &str {
+        &self.identity
+    }
+
+    /// The nonce of the registration.
+    pub(crate) fn nonce(&self) -> &[u8] {
+        &self.nonce
+    }
+
+    /// Opens the journal; its records are left out when the agent must begin as a new one.
+    pub(crate) async fn open_journal(
+        &mut self,
+        config: &AgentConfig,
+    ) -> Result<(Journal, Vec<Record>), Error> {
+        let path = self.path.join("meta").join("journal");
+        let (mut journal, mut records) = Journal::open(&path).await?;
+        if let Some(reason) = self.reason_to_begin_anew(&records, config) {
+            warn!(
+                "{reason}; it registers as a new agent, and containers of the old one are stopped"
+            );
+            let nonce = new_nonce();
+            write_synced(&self.path.join("meta").join("nonce"), nonce.as_bytes())?;
+            self.nonce = nonce.into_bytes();
+            records.clear();
+            journal.rewrite(&records).await?;
+        }
+        Ok((journal, records))
+    }
+
+    fn reason_to_begin_anew(&self, records: &[Record], config: &AgentConfig) -> Option<String> {
+        let agent = records.iter().rev().find_map(|Record::V1(entry)| match entry {
+            Entry::Admitted { agent } => Some(Some(agent)),
+            Entry::Left => Some(None),
+            _ => None,
+        })??;
+        let slaves = self.path.join("meta").join("slaves");
+        let latest = fs::read_link(slaves.join("latest")).unwrap_or_default();
+        if latest.as_os_str() != agent.as_str() {
+            return Some(format!(
+                "`{}` no longer names agent `{agent}`",
+                slaves.join("latest").display()
+            ));
+        }
+        let text = fs::read(slaves.join(agent.as_str()).join("address.json")).ok()?;
+        let admitted: Address = serde_json::from_slice(&text).ok()?;
+        (admitted != self.address).then(|| {
+            format!(
+                "agent `{agent}` was admitted as {} at {}:{} and is now {} at {}:{}",
+                admitted.hostname,
+                admitted.ip,
+                admitted.port,
+                config.hostname,
+                config.ip,
+                config.port
+            )
+        })
+    }
+
+    /// Makes the folders of an agent that has just been admitted.
+    pub(crate) fn admit(&self, agent: &str) -> Result<(), Error> {
+        let slaves = self.path.join("meta").join("slaves");
+        let own = slaves.join(agent);
+        fs::create_dir_all(&own).map_err(failed("make", &own))?;
+        let address =
+            serde_json::to_vec(&self.address).expect("an address has only texts and a number");
+        write_synced(&own.join("address.json"), &address)?;
+        point_latest(&slaves, agent)?;
+        let sandboxes = self.path.join("slaves");
+        fs::create_dir_all(sandboxes.join(agent)).map_err(failed("make", &sandboxes))?;
+        point_latest(&sandboxes, agent)
+    }
+}
+
+/// Makes a task's sandbox, an absolute path ending in `runs/<container>`, with the `latest` link beside it.
+pub(crate) fn make_sandbox(sandbox: &Path) -> Result<(), Error> {
+    fs::create_dir_all(sandbox).map_err(failed("make", sandbox))?;
+    for stream in ["stdout", "stderr"] {
+        let path = sandbox.join(stream);
+        File::options().create(true).append(true).open(&path).map_err(failed("make", &path))?;
+    }
+    match (sandbox.parent(), sandbox.file_name().and_then(|name| name.to_str())) {
+        (Some(runs), Some(container)) => point_latest(runs, container),
+        _ => Ok(()),
+    }
+}
+
+/// Adds a line of the agent's own to a sandbox file: why there is nothing else in it.
+pub(crate) fn note_failure(sandbox: &Path, message: &str) -> std::io::Result<()> {
+    let mut stderr = File::options().create(true).append(true).open(sandbox.join("stderr"))?;
+    writeln!(stderr, "{message}")
+}
+
+/// Makes `folder/latest` point to `name`, in one step.
+fn point_latest(folder: &Path, name: &str) -> Result<(), Error> {
+    let new = folder.join(".latest.new");
+    match fs::remove_file(&new) {
+        Err(error) if error.kind() != ErrorKind::NotFound => {
+            return Err(failed("remove", &new)(error));
+        }
+        Ok(()) | Err(_) => {}
+    }
+    symlink(name, &new).map_err(failed("make", &new))?;
+    fs::rename(&new, folder.join("latest")).map_err(failed("rename", &new))
+}
+
+fn new_nonce() -> String {
+    uuid::Uuid::new_v4().simple().to_string()
+}
+
+/// The content of a small file; made from `new` if there is none.
+fn remembered(path: &Path, new: impl FnOnce() -> String) -> Result<String, Error> {
+    match fs::read_to_string(path) {
+        Ok(text) if !text.trim().is_empty() => Ok(text.trim().to_owned()),
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(failed("read", path)(error)),
+        Ok(_) | Err(_) => {
+            let text = new();
+            write_synced(path, text.as_bytes())?;
+            Ok(text)
+        }
+    }
+}
+
+fn write_synced(path: &Path, content: &[u8]) -> Result<(), Error> {
+    let new = path.with_extension("new");
+    let mut file = File::create(&new).map_err(failed("make", &new))?;
+    file.write_all(content).and_then(|()| file.sync_all()).map_err(failed("write", &new))?;
+    fs::rename(&new, path).map_err(failed("rename", &new))
+}
+
+fn failed(operation: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Error {
+    let path = path.display().to_string();
+    move |source| Error::Io { operation, path, source }
+}

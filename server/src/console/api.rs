@@ -1,0 +1,154 @@
+//! `/ui/api/v1`: the pages' data as JSON, for the browser's side of the consoles and for scripts.
+
+use std::sync::Arc;
+
+use app::{AppsBackend, ClusterBackend, ConsoleError, FilesBackend};
+use axum::Json;
+use axum::Router;
+use axum::extract::{Path, RawQuery};
+use axum::http::{StatusCode, Uri};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use serde::Serialize;
+use wire::console::{AppsQuery, ListQuery, TaskScope, query_pairs};
+
+use super::files::Download;
+
+/// Answers JSON, or says why not.
+fn reply<T: Serialize>(answer: Result<T, ConsoleError>) -> Response {
+    match answer {
+        Ok(body) => Json(body).into_response(),
+        Err(error) => refusal(&error),
+    }
+}
+
+/// The status and body of an error.
+pub(super) fn refusal(error: &ConsoleError) -> Response {
+    let status = match error {
+        ConsoleError::NotFound { .. } => StatusCode::NOT_FOUND,
+        ConsoleError::Refused { .. } => StatusCode::BAD_REQUEST,
+        ConsoleError::Unavailable { .. } | ConsoleError::Offline { .. } => {
+            StatusCode::SERVICE_UNAVAILABLE
+        }
+        ConsoleError::Late => StatusCode::GATEWAY_TIMEOUT,
+    };
+    (status, Json(error)).into_response()
+}
+
+/// Any path under `/ui/api` that does not exist.
+pub(super) async fn unknown(uri: Uri) -> Response {
+    refusal(&ConsoleError::NotFound { what: format!("`{}`", uri.path()) })
+}
+
+/// One value of a query string; empty when it is missing.
+fn value(query: Option<&str>, name: &str) -> String {
+    query_pairs(query.unwrap_or_default())
+        .find(|(key, _)| key == name)
+        .map(|(_, value)| value)
+        .unwrap_or_default()
+}
+
+fn list(query: Option<&str>, prefix: &str) -> ListQuery {
+    ListQuery::from_query(query.unwrap_or_default(), prefix)
+}
+
+/// What the cluster console reads.
+pub(super) fn cluster_routes(backend: Arc<dyn ClusterBackend>) -> Router {
+    type Shared = axum::extract::State<Arc<dyn ClusterBackend>>;
+    let home = |backend: Shared, RawQuery(query): RawQuery| async move {
+        let query = query.as_deref();
+        reply(backend.home(list(query, ""), list(query, "u-"), list(query, "c-")).await)
+    };
+    let tasks = |backend: Shared, RawQuery(query): RawQuery| async move {
+        let query = query.as_deref();
+        let named = value(query, "scope");
+        let scope =
+            if named.is_empty() { Some(TaskScope::Active) } else { TaskScope::from_name(&named) };
+        match scope {
+            Some(scope) => reply(backend.tasks(scope, list(query, "")).await),
+            None => refusal(&ConsoleError::Refused {
+                message: format!(
+                    "scope is `{named}`, but must be active, unreachable or completed"
+                ),
+            }),
+        }
+    };
+    Router::new()
+        .route("/cluster", get(|backend: Shared| async move { reply(backend.overview().await) }))
+        .route("/home", get(home))
+        .route("/tasks", get(tasks))
+        .route(
+            "/agents",
+            get(|backend: Shared, RawQuery(query): RawQuery| async move {
+                reply(backend.agents(list(query.as_deref(), "")).await)
+            }),
+        )
+        .route(
+            "/agents/{id}",
+            get(|backend: Shared, Path(id): Path<String>| async move { reply(backend.agent(id).await) }),
+        )
+        .route(
+            "/frameworks",
+            get(|backend: Shared, RawQuery(query): RawQuery| async move {
+                reply(backend.frameworks(list(query.as_deref(), "")).await)
+            }),
+        )
+        .with_state(backend)
+}
+
+/// What the application console reads.
+pub(super) fn apps_routes(backend: Arc<dyn AppsBackend>) -> Router {
+    type Shared = axum::extract::State<Arc<dyn AppsBackend>>;
+    let apps = |backend: Shared, RawQuery(query): RawQuery| async move {
+        reply(backend.apps(AppsQuery::from_query(query.as_deref().unwrap_or_default())).await)
+    };
+    let app = |backend: Shared, RawQuery(query): RawQuery| async move {
+        reply(backend.app(value(query.as_deref(), "id")).await)
+    };
+    Router::new()
+        .route("/apps", get(apps))
+        .route("/app", get(app))
+        .route(
+            "/deployments",
+            get(|backend: Shared| async move { reply(backend.deployments().await) }),
+        )
+        .with_state(backend)
+}
+
+/// Whole files, on both consoles.
+pub(super) fn download_routes(backend: Arc<dyn Download>) -> Router {
+    type Shared = axum::extract::State<Arc<dyn Download>>;
+    let download = |backend: Shared, Path(agent): Path<String>, RawQuery(query): RawQuery| async move {
+        match backend.download(agent, value(query.as_deref(), "path")).await {
+            Ok(response) => response,
+            Err(error) => refusal(&error),
+        }
+    };
+    Router::new().route("/agents/{id}/files/download", get(download)).with_state(backend)
+}
+
+/// Sandboxes, on both consoles.
+pub(super) fn files_routes(backend: Arc<dyn FilesBackend>) -> Router {
+    type Shared = axum::extract::State<Arc<dyn FilesBackend>>;
+    let browse = |backend: Shared, Path(agent): Path<String>, RawQuery(query): RawQuery| async move {
+        reply(backend.browse(agent, value(query.as_deref(), "path")).await)
+    };
+    let read = |backend: Shared, Path(agent): Path<String>, RawQuery(query): RawQuery| async move {
+        let query = query.as_deref();
+        let offset = value(query, "offset").parse().unwrap_or(0);
+        let length = value(query, "length").parse().unwrap_or(MAX_READ).min(MAX_READ);
+        reply(backend.read(agent, value(query, "path"), offset, length).await)
+    };
+    let sandbox = |backend: Shared, Path(agent): Path<String>, RawQuery(query): RawQuery| async move {
+        let query = query.as_deref();
+        reply(backend.sandbox(agent, value(query, "framework"), value(query, "executor")).await)
+    };
+    Router::new()
+        .route("/agents/{id}/files/browse", get(browse))
+        .route("/agents/{id}/files/read", get(read))
+        .route("/agents/{id}/sandbox", get(sandbox))
+        .with_state(backend)
+}
+
+/// The most bytes that one `read` carries.
+const MAX_READ: u64 = 65_536;

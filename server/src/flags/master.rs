@@ -1,0 +1,56 @@
+//! Flags of `ekiden master`.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+use clap::Args;
+
+/// Flags of the Mesos master (`MESOS_*`) and of Marathon (`MARATHON_*`), which share the process.
+#[derive(Debug, Clone, Args)]
+#[command(rename_all = "snake_case")]
+pub(crate) struct MasterFlags {
+    /// Address to listen on, for both services.
+    #[arg(long, env = "MESOS_IP", default_value = "127.0.0.1")]
+    pub(crate) ip: IpAddr,
+    /// Port of the Mesos master and its console.
+    #[arg(long, env = "MESOS_PORT", default_value_t = 5050)]
+    pub(crate) port: u16,
+    /// Name under which clients and agents reach this node; the address when absent.
+    #[arg(long, env = "MESOS_HOSTNAME")]
+    pub(crate) hostname: Option<String>,
+    /// Human-readable name of the cluster, shown in the consoles.
+    #[arg(long, env = "MESOS_CLUSTER")]
+    pub(crate) cluster: Option<String>,
+    /// Folder of the replicated log.
+    #[arg(long, env = "MESOS_WORK_DIR", default_value = "/var/lib/ekiden/master")]
+    pub(crate) work_dir: PathBuf,
+    /// Port of Marathon and its console.
+    #[arg(long, env = "MARATHON_HTTP_PORT", default_value_t = 8080)]
+    pub(crate) http_port: u16,
+    /// Stops when standard input closes (`ekiden local` holds the other end).
+    #[arg(long, hide = true)]
+    pub(crate) follow_stdin: bool,
+}
+
+impl MasterFlags {
+    /// Every flag and its value, as `/flags` shows them.
+    pub(crate) fn shown(&self) -> BTreeMap<String, String> {
+        [
+            ("cluster", self.cluster.clone().unwrap_or_default()),
+            ("hostname", self.hostname.clone().unwrap_or_default()),
+            ("ip", self.ip.to_string()),
+            ("port", self.port.to_string()),
+            ("work_dir", self.work_dir.display().to_string()),
+        ]
+        .into_iter()
+        .filter(|(_, value)| !value.is_empty())
+        .map(|(name, value)| (name.to_owned(), value))
+        .collect()
+    }
+
+    /// The name to advertise.
+    pub(crate) fn advertised_host(&self) -> String {
+        self.hostname.clone().unwrap_or_else(|| self.ip.to_string())
+    }
+}

@@ -1,0 +1,59 @@
+//! What `ekiden local` does to containers itself: it plays the part of a machine that dies or is wiped.
+//!
+//! Only containers with the label of this cluster are ever touched.
+
+use std::path::Path;
+use std::time::Duration;
+
+use agent_core::container::FoundState;
+use anyhow::Context as _;
+use containerizer::{Containerizer as _, Docker, DockerConfig};
+
+/// Label of every container: the cluster it belongs to.
+const CLUSTER: &str = "ekiden.cluster";
+/// Label of every container: the random identity of the work folder of the agent that started it.
+const AGENT_FOLDER: &str = "ekiden.agent-dir";
+
+fn engine(socket: &Path) -> Docker {
+    Docker::new(DockerConfig { socket: socket.to_owned(), ..DockerConfig::default() })
+}
+
+/// Says why containers cannot run, if they cannot.
+pub(super) async fn engine_answers(socket: &Path) -> Result<(), String> {
+    let docker = engine(socket);
+    docker.probe().await.map(|_| ()).map_err(|error| {
+        format!(
+            "no Docker engine answers on {} ({error}); install and start one (Debian: apt-get install docker.io), then start again",
+            socket.display()
+        )
+    })
+}
+
+/// Removes every container of the cluster and returns how many there were.
+pub(super) async fn remove_all(socket: &Path, cluster: &str) -> anyhow::Result<usize> {
+    let docker = engine(socket);
+    let found = docker.containers(CLUSTER, cluster).await?;
+    for container in &found {
+        docker.stop(&container.name, Duration::ZERO).await?;
+        docker.remove(&container.name).await?;
+    }
+    Ok(found.len())
+}
+
+/// Kills the containers of the agent in `work_dir`, as the death of its machine would, and returns how many.
+pub(super) async fn kill_agent(socket: &Path, work_dir: &Path) -> anyhow::Result<usize> {
+    let file = work_dir.join("meta/identity");
+    let identity = std::fs::read_to_string(&file)
+        .with_context(|| format!("cannot tell the agent's containers by {}", file.display()))?;
+    let docker = engine(socket);
+    let found = docker.containers(AGENT_FOLDER, identity.trim()).await?;
+    let mut killed = 0;
+    for container in found.iter().filter(|container| container.state == FoundState::Running) {
+        docker
+            .stop(&container.name, Duration::ZERO)
+            .await
+            .with_context(|| format!("cannot kill the container {}", container.name))?;
+        killed += 1;
+    }
+    Ok(killed)
+}

@@ -1,0 +1,174 @@
+//! How the HTTP handlers and the console reach the core.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::Bytes;
+use marathon_core::effect::Reply;
+use marathon_core::{Command, Marathon, Snapshot};
+use model::{Instant, RequestId, Timestamp};
+use tokio::sync::{oneshot, watch};
+
+use super::config::MarathonConfig;
+use super::event_stream::{EventStream, Events};
+use crate::clock::Clock;
+use crate::driver;
+
+/// Why a request got no answer from the core.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum AskError {
+    /// Another process leads, or none.
+    #[error("this process does not lead")]
+    NotLeading,
+    /// This process led when the request came and no longer does; the change may or may not be stored.
+    #[error("leadership was lost before the change was stored")]
+    LeadershipLost,
+}
+
+/// Access to Marathon; cheap to clone.
+///
+/// A full inbox makes [`Handle::ask`] wait; nothing is refused for want of space.
+#[derive(Debug, Clone)]
+pub(crate) struct Handle(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    config: MarathonConfig,
+    clock: Clock,
+    core: watch::Receiver<Option<driver::Handle<Marathon>>>,
+    leader: watch::Receiver<Option<Bytes>>,
+    replies: Replies,
+    events: Events,
+}
+
+impl Handle {
+    pub(super) fn new(
+        config: MarathonConfig,
+        clock: Clock,
+        core: watch::Receiver<Option<driver::Handle<Marathon>>>,
+        leader: watch::Receiver<Option<Bytes>>,
+        replies: Replies,
+        events: Events,
+    ) -> Self {
+        Self(Arc::new(Shared { config, clock, core, leader, replies, events }))
+    }
+
+    /// What Marathon was started with.
+    pub(crate) fn config(&self) -> &MarathonConfig {
+        &self.0.config
+    }
+
+    /// `host:port` of the leading Marathon, if one is known.
+    pub(crate) fn leader(&self) -> Option<String> {
+        self.0.leader.borrow().as_ref().map(|content| String::from_utf8_lossy(content).into_owned())
+    }
+
+    /// The latest stored state; `None` while this process does not lead.
+    pub(crate) fn snapshot(&self) -> Option<Arc<Snapshot>> {
+        self.0.core.borrow().as_ref().map(driver::Handle::snapshot)
+    }
+
+    /// The core, while this process leads; for those who follow its snapshots.
+    pub(crate) fn leading(&self) -> watch::Receiver<Option<driver::Handle<Marathon>>> {
+        self.0.core.clone()
+    }
+
+    /// Sends one command and waits until its outcome is stored. The next snapshot shows it.
+    ///
+    /// # Errors
+    /// When this process does not lead, or loses leadership meanwhile.
+    pub(crate) async fn ask(
+        &self,
+        command: impl FnOnce(RequestId) -> Command + Send,
+    ) -> Result<Reply, AskError> {
+        let core = self.0.core.borrow().clone().ok_or(AskError::NotLeading)?;
+        let (request, answer) = self.0.replies.expect();
+        if core.send(command(request)).await.is_err() {
+            self.0.replies.forget(request);
+            return Err(AskError::NotLeading);
+        }
+        answer.await.map_err(|_| AskError::LeadershipLost)
+    }
+
+    /// Reads events from now on.
+    pub(crate) fn events(&self) -> EventStream {
+        self.0.events.subscribe()
+    }
+
+    /// How many readers of events there are.
+    pub(crate) fn readers(&self) -> usize {
+        self.0.events.readers()
+    }
+
+    /// Shows an event of the HTTP side (`event_stream_attached`) to all readers.
+    pub(crate) fn publish(&self, event: wire::marathon::Event) {
+        self.0.events.publish(event);
+    }
+
+    /// The monotonic time, as snapshots use it.
+    pub(crate) fn now(&self) -> Instant {
+        self.0.clock.now()
+    }
+
+    /// The calendar time.
+    pub(crate) fn wall(&self) -> Timestamp {
+        self.0.clock.wall()
+    }
+}
+
+/// Requests that wait for their answer.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Replies(Arc<ReplyTable>);
+
+#[derive(Debug, Default)]
+struct ReplyTable {
+    next: AtomicU64,
+    waiting: Mutex<BTreeMap<RequestId, oneshot::Sender<Reply>>>,
+}
+
+impl Replies {
+    fn expect(&self) -> (RequestId, oneshot::Receiver<Reply>) {
+        let request = RequestId(self.0.next.fetch_add(1, Ordering::Relaxed));
+        let (sender, answer) = oneshot::channel();
+        self.waiting().insert(request, sender);
+        (request, answer)
+    }
+
+    fn forget(&self, request: RequestId) {
+        self.waiting().remove(&request);
+    }
+
+    /// Hands an answer to whoever waits for it; a client that went away is no error.
+    pub(super) fn answer(&self, request: RequestId, reply: Reply) {
+        if let Some(sender) = self.waiting().remove(&request) {
+            let _ = sender.send(reply);
+        }
+    }
+
+    /// Ends all waiting: the core that would have answered is gone.
+    pub(super) fn drop_all(&self) {
+        self.waiting().clear();
+    }
+
+    fn waiting(&self) -> std::sync::MutexGuard<'_, BTreeMap<RequestId, oneshot::Sender<Reply>>> {
+        // The map is whole after every operation, so a panic elsewhere cannot have broken it.
+        self.0.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn an_answer_reaches_the_one_who_waits_for_it() {
+        let replies = Replies::default();
+        let ((first, one), (second, two)) = (replies.expect(), replies.expect());
+        assert_ne!(first, second);
+        replies.answer(second, Reply::Done);
+        assert_eq!(two.await, Ok(Reply::Done));
+        replies.drop_all();
+        assert!(one.await.is_err());
+    }
+}

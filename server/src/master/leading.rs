@@ -1,0 +1,108 @@
+//! One leadership: the driver's handle and everything that ends with it.
+
+use std::sync::Arc;
+
+use master_core::{Command, Master, Reply, Snapshot};
+use model::RequestId;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::core::Stamped;
+use super::links::Links;
+use super::replies::Replies;
+use super::streams::Streams;
+use super::timers::Timers;
+use crate::clock::Clock;
+use crate::driver::{Busy, Handle};
+
+/// What HTTP handlers and links use while this process leads.
+#[derive(Debug)]
+pub(crate) struct Leading {
+    pub(crate) handle: Handle<Master>,
+    pub(crate) streams: Streams,
+    pub(crate) links: Links,
+    pub(crate) replies: Replies,
+    pub(crate) timers: Timers,
+    pub(crate) clock: Clock,
+    pub(crate) tracker: TaskTracker,
+    /// Cancelled when the leadership is over.
+    pub(crate) over: CancellationToken,
+}
+
+impl Leading {
+    pub(crate) fn new(
+        handle: Handle<Master>,
+        clock: Clock,
+        tracker: TaskTracker,
+        over: CancellationToken,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            handle,
+            streams: Streams::default(),
+            links: Links::default(),
+            replies: Replies::default(),
+            timers: Timers::default(),
+            clock,
+            tracker,
+            over,
+        })
+    }
+
+    /// The newest state that is durable.
+    pub(crate) fn snapshot(&self) -> Arc<Snapshot> {
+        self.handle.snapshot()
+    }
+
+    fn stamp(&self, command: Command) -> Stamped {
+        Stamped { wall: self.clock.wall(), command }
+    }
+
+    /// Sends a command, waiting while too many wait before it.
+    ///
+    /// # Errors
+    /// When the leadership is over.
+    pub(crate) async fn send(&self, command: Command) -> Result<(), Busy> {
+        self.handle.send(self.stamp(command)).await
+    }
+
+    /// Sends a command that must not be lost from where nothing may wait.
+    pub(crate) fn send_soon(self: &Arc<Self>, command: Command) {
+        let leading = Arc::clone(self);
+        self.tracker.spawn(async move {
+            // When the leadership is over there is nobody to tell.
+            let _ = leading.send(command).await;
+        });
+    }
+
+    /// Makes a call and waits for its reply.
+    ///
+    /// # Errors
+    /// When too many calls wait already, or the leadership is over.
+    pub(crate) async fn call(
+        &self,
+        command: impl FnOnce(RequestId) -> Command,
+    ) -> Result<Reply, Busy> {
+        let (request, reply) = self.replies.expect();
+        if let Err(busy) = self.handle.try_send(self.stamp(command(request))) {
+            self.replies.forget(request);
+            return Err(busy);
+        }
+        tokio::select! {
+            reply = reply => reply.map_err(|_| Busy::Stopped),
+            () = self.over.cancelled() => Err(Busy::Stopped),
+        }
+    }
+
+    /// Sends timers back to the core until the leadership is over.
+    pub(crate) async fn run_timers(self: Arc<Self>) {
+        loop {
+            let timer = tokio::select! {
+                () = self.over.cancelled() => return,
+                timer = self.timers.next(|| self.clock.now()) => timer,
+            };
+            if self.send(Command::Timer(timer)).await.is_err() {
+                return;
+            }
+        }
+    }
+}

@@ -1,0 +1,190 @@
+//! Wires the services of one process: what `ekiden master` and `ekiden agent` consist of.
+//!
+//! Sockets are bound before anything is started, so that a busy port changes nothing. The end comes in order:
+//! no new connections, streams closed, services drained, and the replicated log last.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use axum::Router;
+use coordination::{Node, NodeId};
+use model::{Attributes, Resources};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::{info, warn};
+
+use crate::agent::{self, AgentConfig, Engine};
+use crate::clock::Clock;
+use crate::console::apps::{AppsConsole, MasterFiles};
+use crate::console::cluster::{ClusterConsole, ProcessFacts};
+use crate::console::{self, ChangeFeed, ConsoleConfig};
+use crate::flags::{AgentFlags, MasterFlags};
+use crate::marathon::{self, MarathonConfig};
+use crate::master::{self, Build, MasterConfig};
+use crate::{listen, shutdown};
+
+/// The one voter that a cluster has so far.
+const FIRST_NODE: NodeId = NodeId(1);
+/// How long a page waits for its data before it is sent without (design D11).
+const PAGE_DEADLINE: Duration = Duration::from_millis(300);
+
+/// What every service of a process shares.
+struct Process {
+    tracker: TaskTracker,
+    stop: CancellationToken,
+    follow_stdin: bool,
+}
+
+impl Process {
+    fn new(follow_stdin: bool) -> Self {
+        Self { tracker: TaskTracker::new(), stop: CancellationToken::new(), follow_stdin }
+    }
+
+    /// Serves `routers` until the process is told to stop, or a service gives up; then drains.
+    async fn serve(self, sockets: Vec<(tokio::net::TcpListener, Router)>) -> anyhow::Result<()> {
+        for (listener, router) in sockets {
+            let serving = listen::serve(listener, router, self.tracker.clone(), self.stop.clone());
+            self.tracker.spawn(serving);
+        }
+        let gave_up = tokio::select! {
+            reason = shutdown::requested(self.follow_stdin) => {
+                info!("stopping on {}", reason?);
+                false
+            }
+            () = self.stop.cancelled() => true,
+        };
+        shutdown::drain(&self.stop, &self.tracker).await;
+        anyhow::ensure!(!gave_up, "a service of this process has given up; its log says why");
+        Ok(())
+    }
+}
+
+/// Says once what an open listener means.
+fn warn_when_open(address: SocketAddr) {
+    if !address.ip().is_loopback() {
+        warn!(
+            %address,
+            "{address} is reachable from other machines and asks for no credentials: whoever reaches it controls the cluster"
+        );
+    }
+}
+
+/// Runs a master node until it is told to stop.
+pub(crate) async fn master(flags: MasterFlags) -> anyhow::Result<()> {
+    let mesos_address = SocketAddr::new(flags.ip, flags.port);
+    let marathon_address = SocketAddr::new(flags.ip, flags.http_port);
+    let mesos_listener = listen::bind(mesos_address).await?;
+    let marathon_listener = listen::bind(marathon_address).await?;
+    warn_when_open(mesos_address);
+    let process = Process::new(flags.follow_stdin);
+    let node = Node::start(coordination::Config::new(FIRST_NODE, &flags.work_dir, || Clock.wall()))
+        .await
+        .with_context(|| format!("cannot start on the data in {}", flags.work_dir.display()))?;
+    process.tracker.spawn(stop_with(node.stopped(), process.stop.clone()));
+    let consoles = ConsoleConfig {
+        cluster_port: flags.port,
+        apps_port: flags.http_port,
+        deadline: PAGE_DEADLINE,
+        wall_ms: Arc::new(|| u64::try_from(Clock.wall().as_millis()).unwrap_or(0)),
+        stop: process.stop.clone(),
+    };
+    let mesos = mesos_router(&flags, &node, &process, consoles.clone());
+    let marathon = marathon_router(&flags, &node, &process, consoles);
+    let outcome = process.serve(vec![(mesos_listener, mesos), (marathon_listener, marathon)]).await;
+    node.shutdown().await;
+    outcome
+}
+
+/// Stops the process when the replicated log has ended by itself: nothing could be stored any more.
+async fn stop_with(log_ended: impl Future<Output = ()>, stop: CancellationToken) {
+    tokio::select! {
+        () = log_ended => stop.cancel(),
+        () = stop.cancelled() => {}
+    }
+}
+
+/// The Mesos master and the cluster console: everything on 5050.
+fn mesos_router(
+    flags: &MasterFlags,
+    node: &Node,
+    process: &Process,
+    consoles: ConsoleConfig,
+) -> Router {
+    let build = Build { date: String::new(), time: 0.0, user: "ekiden".to_owned(), git_sha: None };
+    let mut config = MasterConfig::new(flags.ip, flags.port, flags.advertised_host(), build);
+    config.cluster = flags.cluster.clone();
+    config.flags = flags.shown();
+    let facts = ProcessFacts {
+        cluster: flags.cluster.clone(),
+        server: format!("{}:{}", flags.advertised_host(), flags.port),
+        version: master::MESOS_VERSION.to_owned(),
+        built_ms: None,
+        built_by: None,
+        started_ms: u64::try_from(Clock.wall().as_millis()).unwrap_or(0),
+        open_without_credentials: !flags.ip.is_loopback(),
+    };
+    let (tracker, stop) = (process.tracker.clone(), process.stop.clone());
+    let service = master::start(node.session(), config, Clock, tracker, stop);
+    let published = service.handle.subscribe();
+    let (feed, changes) = ChangeFeed::new();
+    process.tracker.spawn(until_stopped(
+        console::cluster::mark_changes(published.clone(), feed),
+        process.stop.clone(),
+    ));
+    let cluster = Arc::new(ClusterConsole::new(published, facts));
+    service.router.merge(console::cluster_router(cluster, changes, consoles))
+}
+
+/// Marathon and the application console: everything on 8080.
+fn marathon_router(
+    flags: &MasterFlags,
+    node: &Node,
+    process: &Process,
+    consoles: ConsoleConfig,
+) -> Router {
+    let config = MarathonConfig::new(flags.advertised_host(), flags.http_port);
+    let stop = process.stop.clone();
+    let service = marathon::start(node.session(), config, Clock, &process.tracker, stop);
+    let (feed, changes) = ChangeFeed::new();
+    let following = console::apps::mark_changes(service.handle.leading(), feed);
+    process.tracker.spawn(until_stopped(following, process.stop.clone()));
+    let handle = service.handle.clone();
+    let master = move || handle.snapshot()?.master.as_ref().map(ToString::to_string);
+    let files = MasterFiles::new(Arc::new(master));
+    let apps = Arc::new(AppsConsole::new(Arc::new(service.handle), files));
+    service.router.merge(console::apps_router(apps, changes, consoles))
+}
+
+/// Runs `work` for as long as the process is not told to stop.
+async fn until_stopped(work: impl Future<Output = ()>, stop: CancellationToken) {
+    tokio::select! {
+        () = stop.cancelled() => {}
+        () = work => {}
+    }
+}
+
+/// Runs an agent until it is told to stop.
+pub(crate) async fn agent(flags: AgentFlags) -> anyhow::Result<()> {
+    let config = AgentConfig {
+        ip: flags.ip,
+        port: flags.port,
+        hostname: flags.hostname.clone().unwrap_or_else(|| flags.ip.to_string()),
+        master: flags.master.clone(),
+        work_dir: flags.work_dir.clone(),
+        resources: Resources::parse(&flags.resources).context("--resources")?,
+        attributes: Attributes::parse(&flags.attributes).context("--attributes")?,
+        engine: Engine::of_flag(&flags.containerizers).context("--containerizers")?,
+        docker_socket: flags.docker_socket.clone(),
+        cluster: flags.cluster_label.clone(),
+        flags: flags.shown(),
+    };
+    let address = SocketAddr::new(flags.ip, flags.port);
+    let listener = listen::bind(address).await?;
+    warn_when_open(address);
+    let process = Process::new(flags.follow_stdin);
+    let service =
+        agent::start(config, Clock, process.tracker.clone(), process.stop.clone()).await?;
+    process.serve(vec![(listener, service.router)]).await
+}
