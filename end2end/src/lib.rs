@@ -1,1 +1,22 @@
-//! To be written.
+//! What the end to end tests stand on: a cluster of their own, `curl`, the engine's own view, a browser.
+//!
+//! A cluster is built and started through the very code of `cargo xtask up`, on a loopback
+//! network and in a data folder that no other test has. Nothing here waits for a time: a
+//! test waits for a value, with a deadline, and learns what was there instead.
+
+#![forbid(unsafe_code)]
+
+pub mod browser;
+pub mod cluster;
+pub mod containers;
+pub mod curl;
+pub mod network;
+pub mod shape;
+pub mod waiting;
+
+use std::path::{Path, PathBuf};
+
+/// A file of `end2end/fixtures`.
+pub fn fixture(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(name)
+}

@@ -1,0 +1,80 @@
+//! From the POST of an app until its tasks run.
+
+use anyhow::{Context, Result};
+use end2end::cluster::Cluster;
+use serde_json::json;
+use tokio::time::Instant;
+
+use crate::client::{self, Events};
+use crate::{Row, floor, machine, median};
+
+const ROUNDS: usize = 7;
+const DOCKER_ROUNDS: usize = 3;
+const DOCKER_STARTS: usize = 16;
+const PARALLEL: usize = 8;
+const IMAGE: &str = "busybox";
+const COMMAND: &str = "sleep 1000";
+
+fn authority(cluster: &Cluster) -> Result<String> {
+    let url = cluster.marathon("");
+    Ok(url.strip_prefix("http://").context("the address is no http address")?.to_owned())
+}
+
+/// Milliseconds from the POST of an app until all its tasks are reported as running; destroys it afterwards.
+async fn launch(cluster: &Cluster, instances: usize) -> Result<f64> {
+    let authority = authority(cluster)?;
+    let mut events = Events::subscribe(&authority).await?;
+    let app = json!({
+        "id": "bench", "cmd": COMMAND, "cpus": 0.01, "mem": 32, "instances": instances,
+        "container": {"type": "DOCKER", "docker": {"image": IMAGE, "network": "BRIDGE",
+            "portMappings": [{"containerPort": 80, "hostPort": 0}]}},
+    });
+    let start = Instant::now();
+    client::request(&authority, "POST", "/v2/apps", &app.to_string()).await?;
+    events.running(instances).await?;
+    let took = start.elapsed().as_secs_f64() * 1e3;
+    events.deployed().await?;
+    client::request(&authority, "DELETE", "/v2/apps/bench", "").await?;
+    events.deployed().await?;
+    Ok(took)
+}
+
+/// The path without containers, and the memory of the idle processes.
+pub(crate) async fn no_op_launches() -> Result<Vec<Row>> {
+    let cluster = Cluster::start_with(1, &["--containerizers=noop"]).await?;
+    let mut rows = machine::memory(&cluster)?;
+    let disk = floor::fdatasync(cluster.data())?;
+    for instances in [1, 10, 100] {
+        let mut samples = Vec::new();
+        for _ in 0..ROUNDS {
+            samples.push(launch(&cluster, instances).await?);
+        }
+        rows.push(Row {
+            what: format!("POST to TASK_RUNNING, no-op container calls, {instances} instances"),
+            ours: median(samples),
+            floor: format!("fdatasync {disk:.2} ms"),
+        });
+    }
+    Ok(rows)
+}
+
+/// The path with containers, against the engine's own API.
+pub(crate) async fn docker_starts() -> Result<Vec<Row>> {
+    let cluster = Cluster::start(1).await?;
+    let (mut ours, mut engine) = (Vec::new(), Vec::new());
+    for _ in 0..DOCKER_ROUNDS {
+        engine.push(floor::docker_starts(IMAGE, COMMAND, DOCKER_STARTS, PARALLEL).await? * 1e3);
+        ours.push(launch(&cluster, DOCKER_STARTS).await?);
+    }
+    let middle = |samples: &[f64]| {
+        let mut sorted = samples.to_vec();
+        sorted.sort_by(f64::total_cmp);
+        sorted[sorted.len() / 2]
+    };
+    let ratio = middle(&ours) / middle(&engine);
+    Ok(vec![Row {
+        what: format!("{DOCKER_STARTS} Docker containers started, POST to all TASK_RUNNING"),
+        ours: format!("{}, {ratio:.2} x the floor", median(ours)),
+        floor: format!("the engine's own API, {PARALLEL} parallel: {}", median(engine)),
+    }])
+}

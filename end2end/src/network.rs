@@ -1,0 +1,48 @@
+//! A loopback network of one's own: tests run side by side on the standard ports.
+
+use std::{
+    io::ErrorKind,
+    net::{Ipv4Addr, TcpListener},
+};
+
+use anyhow::{Result, bail};
+
+/// Held on the network's last address as long as it is in use.
+const GUARD_PORT: u16 = 5050;
+
+/// A /24 inside 127.0.0.0/8 that no other test of this machine has.
+#[derive(Debug)]
+pub struct Network {
+    third: u8,
+    _guard: TcpListener,
+}
+
+impl Network {
+    /// Takes the first free one. 127.0.0.0/24 is left to people.
+    pub fn take() -> Result<Self> {
+        for third in 20..250 {
+            match TcpListener::bind((Ipv4Addr::new(127, 0, third, 254), GUARD_PORT)) {
+                Ok(guard) if is_free(third) => return Ok(Self { third, _guard: guard }),
+                Ok(_) => {}
+                Err(error) if error.kind() == ErrorKind::AddrInUse => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        bail!("every loopback network from 127.0.20.0/24 to 127.0.249.0/24 is taken")
+    }
+
+    /// The network's first three numbers.
+    pub fn start(&self) -> [u8; 3] {
+        [127, 0, self.third]
+    }
+
+    /// The address that ends with `last`.
+    pub fn address(&self, last: u8) -> Ipv4Addr {
+        Ipv4Addr::new(127, 0, self.third, last)
+    }
+}
+
+/// Whether nobody who does not know of the guard listens where a master would.
+fn is_free(third: u8) -> bool {
+    TcpListener::bind((Ipv4Addr::new(127, 0, third, 1), 5050)).is_ok()
+}

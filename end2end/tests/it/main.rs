@@ -1,0 +1,10 @@
+//! The journeys of people and programs, each on a cluster of its own.
+
+mod browser_journey;
+mod consoles;
+mod curl_journey;
+mod foreign_clients;
+mod golden_bodies;
+mod master_killed;
+mod placement;
+mod up_again;
