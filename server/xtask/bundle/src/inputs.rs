@@ -8,10 +8,10 @@ use std::{
 use anyhow::{Context, Result};
 use sha2::{Digest, Sha256};
 
-use crate::{Options, style, wasm};
+use crate::{Options, style};
 
 /// Raised when this tool makes other files of equal inputs.
-const EDITION: &str = "1";
+const EDITION: &str = "2";
 
 /// The contents of all inputs.
 #[derive(Debug)]
@@ -36,8 +36,7 @@ impl Inputs {
                 path.strip_prefix(&options.public).unwrap_or(&path).to_string_lossy().into_owned();
             public.push((name, content));
         }
-        let optimiser = if options.quick { None } else { wasm::optimiser() };
-        let settings = format!("{EDITION} {} {optimiser:?}", options.quick);
+        let settings = format!("{EDITION} {}", options.quick);
         Ok(Self { style: style::read(&options.style)?, public, wasm, settings })
     }
 

@@ -34,7 +34,7 @@ struct Options {
     public: PathBuf,
     /// The folder to write.
     out: PathBuf,
-    /// Less compression and no `wasm-opt`: for tests, which load everything from loopback.
+    /// Less compression: for tests, which load everything from loopback.
     quick: bool,
 }
 
@@ -100,7 +100,7 @@ fn make(options: &Options, inputs: Inputs) -> Result<Assets> {
     let sheet = style::with_hashed_addresses(&inputs.style, &assets);
     assets.add("main.css", sheet.into_bytes());
     let scratch = options.out.with_extension("scratch");
-    let bound = wasm::bind(&options.wasm, &scratch, !options.quick)?;
+    let bound = wasm::bind(&options.wasm, &scratch)?;
     let hashed = assets.add("frontend_bg.wasm", bound.wasm);
     for (name, content) in bound.snippets {
         // The JavaScript imports them by these names.

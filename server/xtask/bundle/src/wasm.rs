@@ -1,6 +1,6 @@
 //! From what the compiler wrote to what a browser loads.
 
-use std::{fs, path::Path, process::Command};
+use std::{fs, path::Path};
 
 use anyhow::{Context, Result};
 use wasm_bindgen_cli_support::Bindgen;
@@ -14,8 +14,10 @@ pub(crate) struct Bound {
     pub(crate) snippets: Vec<(String, Vec<u8>)>,
 }
 
-/// Generates the JavaScript for `module`; with `shrink` the wasm goes through `wasm-opt` where there is one.
-pub(crate) fn bind(module: &Path, scratch: &Path, shrink: bool) -> Result<Bound> {
+/// Generates the JavaScript for `module`.
+///
+/// The wasm is not passed through `wasm-opt`: it made the file a fifth smaller, but a twentieth larger with brotli.
+pub(crate) fn bind(module: &Path, scratch: &Path) -> Result<Bound> {
     if scratch.exists() {
         fs::remove_dir_all(scratch)
             .with_context(|| format!("could not remove {}", scratch.display()))?;
@@ -31,9 +33,6 @@ pub(crate) fn bind(module: &Path, scratch: &Path, shrink: bool) -> Result<Bound>
         .web(true)?
         .generate(scratch)
         .with_context(|| format!("could not generate JavaScript for {}", module.display()))?;
-    if let (true, Some(_)) = (shrink, optimiser()) {
-        optimise(&scratch.join("frontend_bg.wasm"));
-    }
     let read = |name: &str| {
         fs::read(scratch.join(name)).with_context(|| format!("no `{name}` was generated"))
     };
@@ -46,29 +45,6 @@ pub(crate) fn bind(module: &Path, scratch: &Path, shrink: bool) -> Result<Bound>
     fs::remove_dir_all(scratch)
         .with_context(|| format!("could not remove {}", scratch.display()))?;
     Ok(bound)
-}
-
-/// The version of `wasm-opt` (Debian's package `binaryen`), where it is installed.
-pub(crate) fn optimiser() -> Option<String> {
-    let about = Command::new("wasm-opt").arg("--version").output().ok()?;
-    about.status.success().then(|| String::from_utf8_lossy(&about.stdout).trim().to_owned())
-}
-
-/// Makes the file smaller in place; one that `wasm-opt` does not understand stays as it is.
-fn optimise(file: &Path) {
-    let smaller = file.with_extension("opt");
-    let mut command = Command::new("wasm-opt");
-    command.args(["-Oz", "--enable-bulk-memory", "--enable-mutable-globals", "--enable-sign-ext"]);
-    command.args([
-        "--enable-nontrapping-float-to-int",
-        "--enable-reference-types",
-        "--enable-multivalue",
-    ]);
-    let is_done =
-        command.arg(file).arg("-o").arg(&smaller).status().is_ok_and(|status| status.success());
-    if !is_done || fs::rename(&smaller, file).is_err() {
-        println!("wasm-opt could not shrink the wasm; it is served as it is");
-    }
 }
 
 fn snippets(scratch: &Path, folder: &str) -> Result<Vec<(String, Vec<u8>)>> {
