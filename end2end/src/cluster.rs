@@ -104,6 +104,14 @@ impl Cluster {
         answer.await.with_context(|| self.logs())
     }
 
+    /// Starts the processes anew with `--fresh`.
+    pub async fn run_fresh(&mut self) -> Result<()> {
+        self.options.fresh = true;
+        let outcome = self.run().await;
+        self.options.fresh = false;
+        outcome
+    }
+
     /// Stops all processes as Ctrl-C does; data and containers stay.
     pub async fn stop(&mut self) -> Result<()> {
         let Some(mut process) = self.process.take() else { return Ok(()) };
@@ -273,7 +281,7 @@ impl Drop for Cluster {
 }
 
 /// The server that `cargo xtask test` has built, or one built now by the same steps.
-fn program() -> Result<PathBuf> {
+pub fn program() -> Result<PathBuf> {
     match env::var_os("EKIDEN_PROGRAM") {
         Some(program) => Ok(PathBuf::from(program)),
         None => Ok(up::build(&Workspace::locate()?, Profile::Ci)?),

@@ -88,7 +88,9 @@ pub(crate) async fn start(
     let containerizer = containerizer(&config).await;
     let (inbox, commands) = mpsc::channel(INBOX);
     let (publisher, snapshot) = watch::channel(Arc::new(core.snapshot()));
-    let link = Link::spawn(config.master.clone(), inbox.clone(), &tracker, stop.clone());
+    let master =
+        link::Master { address: config.master.clone(), secret: config.cluster_secret.clone() };
+    let link = Link::spawn(master, inbox.clone(), &tracker, stop.clone());
     let containers = Containers::new(containerizer, inbox, tracker.clone(), stop.clone());
     let label = ("ekiden.agent-dir", work_dir.identity().to_owned());
     let ports = Ports::new(clock, link, containers, label, stop.clone());

@@ -5,7 +5,9 @@
 #![forbid(unsafe_code)]
 
 mod agent;
+mod build_info;
 mod clock;
+mod cluster_secret;
 mod console;
 mod driver;
 mod flags;

@@ -26,7 +26,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::clock::Clock;
 
-pub(crate) use self::config::{Build, MESOS_VERSION, MasterConfig};
+pub(crate) use self::config::MasterConfig;
 use self::leading::Leading;
 
 /// What a running master offers to the rest of the process.

@@ -16,13 +16,15 @@ use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
 use crate::agent::{self, AgentConfig, Engine};
+use crate::build_info::{Build, MESOS_VERSION};
 use crate::clock::Clock;
+use crate::cluster_secret::ClusterSecret;
 use crate::console::apps::{AppsConsole, MasterFiles};
 use crate::console::cluster::{ClusterConsole, ProcessFacts};
 use crate::console::{self, ChangeFeed, ConsoleConfig};
 use crate::flags::{AgentFlags, MasterFlags};
 use crate::marathon::{self, MarathonConfig};
-use crate::master::{self, Build, MasterConfig};
+use crate::master::{self, MasterConfig};
 use crate::{listen, shutdown};
 
 /// The one voter that a cluster has so far.
@@ -90,11 +92,29 @@ pub(crate) async fn master(flags: MasterFlags) -> anyhow::Result<()> {
         wall_ms: Arc::new(|| u64::try_from(Clock.wall().as_millis()).unwrap_or(0)),
         stop: process.stop.clone(),
     };
-    let mesos = mesos_router(&flags, &node, &process, consoles.clone());
+    let secret = master_secret(&flags)?;
+    let mesos = mesos_router(&flags, secret, &node, &process, consoles.clone());
     let marathon = marathon_router(&flags, &node, &process, consoles);
     let outcome = process.serve(vec![(mesos_listener, mesos), (marathon_listener, marathon)]).await;
     node.shutdown().await;
     outcome
+}
+
+/// The secret that agents on other machines must know; a master that other machines reach always has one.
+fn master_secret(flags: &MasterFlags) -> anyhow::Result<Option<Arc<ClusterSecret>>> {
+    let secret = match &flags.cluster_secret_file {
+        Some(path) => ClusterSecret::read(path)?,
+        None if flags.ip.is_loopback() => return Ok(None),
+        None => {
+            let path = flags.work_dir.join("cluster_secret");
+            info!(
+                "agents on other machines need a copy of {} (--cluster_secret_file)",
+                path.display()
+            );
+            ClusterSecret::read_or_make(&path)?
+        }
+    };
+    Ok(Some(Arc::new(secret)))
 }
 
 /// Stops the process when the replicated log has ended by itself: nothing could be stored any more.
@@ -108,20 +128,23 @@ async fn stop_with(log_ended: impl Future<Output = ()>, stop: CancellationToken)
 /// The Mesos master and the cluster console: everything on 5050.
 fn mesos_router(
     flags: &MasterFlags,
+    secret: Option<Arc<ClusterSecret>>,
     node: &Node,
     process: &Process,
     consoles: ConsoleConfig,
 ) -> Router {
-    let build = Build { date: String::new(), time: 0.0, user: "ekiden".to_owned(), git_sha: None };
-    let mut config = MasterConfig::new(flags.ip, flags.port, flags.advertised_host(), build);
+    let build = Build::this();
+    let mut config =
+        MasterConfig::new(flags.ip, flags.port, flags.advertised_host(), build.clone());
     config.cluster = flags.cluster.clone();
+    config.cluster_secret = secret;
     config.flags = flags.shown();
     let facts = ProcessFacts {
         cluster: flags.cluster.clone(),
         server: format!("{}:{}", flags.advertised_host(), flags.port),
-        version: master::MESOS_VERSION.to_owned(),
-        built_ms: None,
-        built_by: None,
+        version: MESOS_VERSION.to_owned(),
+        built_ms: u64::try_from(build.at.as_millis()).ok(),
+        built_by: build.by,
         started_ms: u64::try_from(Clock.wall().as_millis()).unwrap_or(0),
         open_without_credentials: !flags.ip.is_loopback(),
     };
@@ -165,6 +188,23 @@ async fn until_stopped(work: impl Future<Output = ()>, stop: CancellationToken) 
     }
 }
 
+/// The secret of the agent's flags. Without one, a master that is known to be elsewhere is a mistake to be told at once.
+async fn agent_secret(flags: &AgentFlags) -> anyhow::Result<Option<Arc<ClusterSecret>>> {
+    if let Some(path) = &flags.cluster_secret_file {
+        return Ok(Some(Arc::new(ClusterSecret::read(path)?)));
+    }
+    // A name that does not resolve yet is tried again by the link.
+    let addresses = tokio::net::lookup_host(&flags.master).await;
+    let is_elsewhere =
+        addresses.is_ok_and(|mut found| !found.any(|address| address.ip().is_loopback()));
+    anyhow::ensure!(
+        !is_elsewhere,
+        "the master at {} is on another machine: start this agent with --cluster_secret_file, a copy of the master's",
+        flags.master
+    );
+    Ok(None)
+}
+
 /// Runs an agent until it is told to stop.
 pub(crate) async fn agent(flags: AgentFlags) -> anyhow::Result<()> {
     let config = AgentConfig {
@@ -172,6 +212,7 @@ pub(crate) async fn agent(flags: AgentFlags) -> anyhow::Result<()> {
         port: flags.port,
         hostname: flags.hostname.clone().unwrap_or_else(|| flags.ip.to_string()),
         master: flags.master.clone(),
+        cluster_secret: agent_secret(&flags).await?,
         work_dir: flags.work_dir.clone(),
         resources: Resources::parse(&flags.resources).context("--resources")?,
         attributes: Attributes::parse(&flags.attributes).context("--attributes")?,

@@ -6,5 +6,6 @@ mod curl_journey;
 mod foreign_clients;
 mod golden_bodies;
 mod master_killed;
+mod other_machine;
 mod placement;
 mod up_again;

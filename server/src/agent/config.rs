@@ -2,8 +2,11 @@
 
 use std::net::IpAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use model::{Attributes, Resources};
+
+use crate::cluster_secret::ClusterSecret;
 
 /// Configuration of an agent.
 #[derive(Debug, Clone)]
@@ -16,6 +19,8 @@ pub(crate) struct AgentConfig {
     pub(crate) hostname: String,
     /// The master, as `HOST:PORT`.
     pub(crate) master: String,
+    /// What both ends of the link prove to each other; without it the master must be on loopback.
+    pub(crate) cluster_secret: Option<Arc<ClusterSecret>>,
     /// Folder of the sandboxes and of the journal.
     pub(crate) work_dir: PathBuf,
     /// Resources that were named; the others are detected.

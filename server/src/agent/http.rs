@@ -26,10 +26,8 @@ use tower_http::compression::predicate::{Predicate, SizeAbove};
 use wire::mesos::v0;
 
 use super::config::AgentConfig;
+use crate::build_info::Build;
 use crate::clock::Clock;
-
-/// The version of Mesos that clients compare with; numbers and dots only.
-pub(super) const VERSION: &str = "1.11.0";
 
 /// Bodies from this size on are compressed for those who can take it.
 const WORTH_COMPRESSING: u16 = 1_024;
@@ -102,7 +100,7 @@ async fn answer(State(api): State<Api>, request: Request) -> Response {
     match endpoint(request.uri().path()).as_str() {
         "/state" => json(&query, &state::state(&api)),
         "/flags" => json(&query, &v0::Flags { flags: api.shared.flags.clone() }),
-        "/version" => json(&query, &version()),
+        "/version" => json(&query, &Build::this().classic()),
         "/health" => StatusCode::OK.into_response(),
         "/metrics/snapshot" => json(&query, &metrics::snapshot(&api)),
         "/files/browse" => files::browse(&api, &query).await,
@@ -176,15 +174,6 @@ fn is_callback(text: &str) -> bool {
         && text
             .chars()
             .all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '$' | '.' | '[' | ']'))
-}
-
-fn version() -> v0::Version {
-    v0::Version {
-        version: VERSION.to_owned(),
-        git_tag: Some(format!("ekiden-{}", env!("CARGO_PKG_VERSION"))),
-        build_user: "ekiden".to_owned(),
-        ..v0::Version::default()
-    }
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use agent_core::{Command, ConnectionId};
 use bytes::{Bytes, BytesMut};
-use http::{StatusCode, header};
+use http::{HeaderMap, StatusCode, header};
 use http_body_util::{BodyExt, Empty};
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
@@ -20,8 +20,10 @@ use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{debug, info, warn};
-use wire::link::{AgentFrame, MAX_FRAME, MasterFrame, PATH, PROTOCOL};
+use wire::link::{AgentFrame, MAX_FRAME, MasterFrame, NONCE, PATH, PROOF, PROTOCOL};
 use wire::recordio;
+
+use crate::cluster_secret::{ClusterSecret, Nonce, Nonces, Proof, Side};
 
 /// Orders that wait for the link; when full, the connection is given up and the re-registration tells everything.
 const QUEUE: usize = 8_192;
@@ -49,6 +51,12 @@ enum Error {
     TimedOut,
     #[error("it answered {status}: {body}")]
     NotUpgraded { status: StatusCode, body: String },
+    #[error(
+        "it is on another machine: start this agent with --cluster_secret_file, a copy of the master's"
+    )]
+    NeedsSecret,
+    #[error("it did not prove that it knows the cluster's secret")]
+    Unproven,
     #[error("{0}")]
     Frame(#[from] recordio::Malformed),
     #[error("a frame is no message: {0}")]
@@ -57,6 +65,14 @@ enum Error {
     Closed,
     #[error("it does not take frames as fast as they are sent")]
     Overrun,
+}
+
+/// Where the master is and how it is told from others.
+pub(super) struct Master {
+    /// `HOST:PORT`.
+    pub(super) address: String,
+    /// What both ends prove to each other; without it only a master on loopback is taken.
+    pub(super) secret: Option<Arc<ClusterSecret>>,
 }
 
 /// The way to the link's task.
@@ -69,7 +85,7 @@ pub(super) struct Link {
 impl Link {
     /// Starts the link's task; it runs until `stop`.
     pub(super) fn spawn(
-        master: String,
+        master: Master,
         inbox: mpsc::Sender<Command>,
         tracker: &TaskTracker,
         stop: CancellationToken,
@@ -110,7 +126,7 @@ impl Link {
 }
 
 struct Client {
-    master: String,
+    master: Master,
     inbox: mpsc::Sender<Command>,
     orders: mpsc::Receiver<Order>,
     overrun: Arc<Notify>,
@@ -131,7 +147,7 @@ impl Client {
                 },
                 Err(error) => {
                     if self.failures == 0 {
-                        let master = &self.master;
+                        let master = &self.master.address;
                         warn!("the master at {master} cannot be reached; trying again: {error}");
                     }
                     self.failures = self.failures.saturating_add(1);
@@ -146,7 +162,7 @@ impl Client {
     async fn hold(&mut self, stream: TokioIo<Upgraded>) -> Option<Option<Duration>> {
         self.last += 1;
         let connection = ConnectionId(self.last);
-        debug!("connected to the master at {}", self.master);
+        debug!("connected to the master at {}", self.master.address);
         self.inbox.send(Command::LinkOpened(connection)).await.ok()?;
         let (frames, outcome) = self.talk(connection, stream).await;
         self.inbox.send(Command::LinkClosed(connection)).await.ok()?;
@@ -158,7 +174,7 @@ impl Client {
                 Some(retry_after)
             }
             Err(error) => {
-                info!("the link to the master at {} broke: {error}", self.master);
+                info!("the link to the master at {} broke: {error}", self.master.address);
                 self.failures = if has_worked { 0 } else { self.failures.saturating_add(1) };
                 Some(None)
             }
@@ -170,16 +186,25 @@ impl Client {
     }
 
     async fn upgrade(&self) -> Result<TokioIo<Upgraded>, Error> {
-        let stream = TcpStream::connect(&self.master).await?;
+        let stream = TcpStream::connect(&self.master.address).await?;
         stream.set_nodelay(true)?;
+        let nonce = match &self.master.secret {
+            None if !stream.peer_addr()?.ip().is_loopback() => return Err(Error::NeedsSecret),
+            None => None,
+            Some(secret) => Some((secret, Nonce::random())),
+        };
         let (mut sender, connection) =
             hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
         // The connection lives in a task of hyper's making only until the upgrade hands it over, or fails.
         let driven = self.tracker.spawn(connection.with_upgrades());
-        let request = http::Request::get(PATH)
-            .header(header::HOST, &self.master)
+        let mut request = http::Request::get(PATH)
+            .header(header::HOST, &self.master.address)
             .header(header::CONNECTION, "upgrade")
-            .header(header::UPGRADE, PROTOCOL)
+            .header(header::UPGRADE, PROTOCOL);
+        if let Some((_, nonce)) = nonce {
+            request = request.header(NONCE, nonce.to_string());
+        }
+        let request = request
             .body(Empty::<Bytes>::new())
             .map_err(|error| std::io::Error::new(std::io::ErrorKind::InvalidInput, error))?;
         let response = sender.send_request(request).await?;
@@ -192,7 +217,14 @@ impl Client {
                 body: String::from_utf8_lossy(&body).trim().to_owned(),
             });
         }
-        Ok(TokioIo::new(hyper::upgrade::on(response).await?))
+        let proof = nonce
+            .map(|(secret, nonce)| answer(secret, nonce, response.headers()).ok_or(Error::Unproven))
+            .transpose()?;
+        let mut stream = TokioIo::new(hyper::upgrade::on(response).await?);
+        if let Some(Proof(proof)) = proof {
+            stream.write_all(&proof).await?;
+        }
+        Ok(stream)
     }
 
     /// Exchanges frames until the connection ends, or the agent closes it; says how many came in.
@@ -256,6 +288,14 @@ impl Client {
     }
 }
 
+/// This agent's proof, once the master's stands in its answer.
+fn answer(secret: &ClusterSecret, agent: Nonce, headers: &HeaderMap) -> Option<Proof> {
+    let text = |name: &str| headers.get(name)?.to_str().ok();
+    let nonces = Nonces { agent, master: Nonce::from_hex(text(NONCE)?)? };
+    let proof = Proof::from_hex(text(PROOF)?)?;
+    secret.accepts(Side::Master, nonces, proof).then(|| secret.prove(Side::Agent, nonces))
+}
+
 /// Puts the frames of this connection in line; an order to close it ends the line.
 fn encode(
     connection: ConnectionId,
@@ -297,6 +337,25 @@ mod tests {
         assert_eq!(pause(0), Duration::ZERO);
         assert!(pause(1) >= Duration::from_millis(50) && pause(1) <= FIRST_RETRY);
         assert!(pause(40) >= LAST_RETRY / 2 && pause(40) <= LAST_RETRY);
+    }
+
+    #[test]
+    fn a_master_without_the_secret_gets_no_proof_in_return() {
+        let folder = tempfile::tempdir().unwrap();
+        let read = |name| ClusterSecret::read_or_make(&folder.path().join(name)).unwrap();
+        let (secret, other) = (read("ours"), read("theirs"));
+        let nonces = Nonces { agent: Nonce::random(), master: Nonce::random() };
+        let heard = |proof: Proof| {
+            let mut headers = HeaderMap::new();
+            headers.insert(NONCE, nonces.master.to_string().parse().unwrap());
+            headers.insert(PROOF, proof.to_string().parse().unwrap());
+            answer(&secret, nonces.agent, &headers)
+        };
+        let ours = heard(secret.prove(Side::Master, nonces)).unwrap();
+        assert!(secret.accepts(Side::Agent, nonces, ours));
+        assert!(heard(other.prove(Side::Master, nonces)).is_none());
+        assert!(heard(secret.prove(Side::Agent, nonces)).is_none());
+        assert!(answer(&secret, nonces.agent, &HeaderMap::new()).is_none());
     }
 
     #[test]

@@ -8,6 +8,7 @@ use wire::link::AgentDescription;
 use wire::mesos::v1::{self, agent_info};
 
 use super::config::AgentConfig;
+use crate::build_info::MESOS_VERSION;
 
 /// Ports offered where none are named.
 const PORTS: (u64, u64) = (31_000, 32_000);
@@ -89,7 +90,7 @@ pub(crate) fn description(config: &AgentConfig, resources: &Resources) -> AgentD
             ip: Some(config.ip.to_string()),
             port: config.port.into(),
         },
-        version: super::http::VERSION.to_owned(),
+        version: MESOS_VERSION.to_owned(),
         capabilities: vec![
             capability(agent_info::capability::Type::MultiRole),
             capability(agent_info::capability::Type::HierarchicalRole),

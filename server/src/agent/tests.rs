@@ -68,6 +68,7 @@ fn config(folder: &TempDir, master: &Master, engine: Engine) -> AgentConfig {
         port: 5051,
         hostname: "node1".to_owned(),
         master: master.address(),
+        cluster_secret: None,
         work_dir: folder.path().join("work"),
         resources: Resources::parse("cpus:4;mem:1024;disk:1000;ports:[31000-31999]").unwrap(),
         attributes: Attributes::parse("rack:r1").unwrap(),

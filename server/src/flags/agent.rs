@@ -36,6 +36,9 @@ pub(crate) struct AgentFlags {
     /// Socket of the Docker engine.
     #[arg(long, env = "MESOS_DOCKER_SOCKET", default_value = "/var/run/docker.sock")]
     pub(crate) docker_socket: PathBuf,
+    /// File of the cluster's secret, the 32 bytes of the master's; needed when the master is on another machine.
+    #[arg(long, env = "EKIDEN_CLUSTER_SECRET_FILE")]
+    pub(crate) cluster_secret_file: Option<PathBuf>,
     /// Label that tells the containers of one cluster from those of another on the same engine.
     #[arg(long, default_value = "default")]
     pub(crate) cluster_label: String,

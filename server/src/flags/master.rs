@@ -25,6 +25,9 @@ pub(crate) struct MasterFlags {
     /// Folder of the replicated log.
     #[arg(long, env = "MESOS_WORK_DIR", default_value = "/var/lib/ekiden/master")]
     pub(crate) work_dir: PathBuf,
+    /// File of 32 random bytes that agents on other machines must know. Without it, a master that listens off loopback makes `cluster_secret` in its work folder.
+    #[arg(long, env = "EKIDEN_CLUSTER_SECRET_FILE")]
+    pub(crate) cluster_secret_file: Option<PathBuf>,
     /// Port of Marathon and its console.
     #[arg(long, env = "MARATHON_HTTP_PORT", default_value_t = 8080)]
     pub(crate) http_port: u16,

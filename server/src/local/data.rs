@@ -6,6 +6,10 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use rustix::fs::{FlockOperation, flock};
 
+use crate::cluster_secret::ClusterSecret;
+
+const SECRET: &str = "cluster_secret";
+
 /// An opened data folder; nobody else can open it while this lives.
 #[derive(Debug)]
 pub(super) struct DataFolder {
@@ -33,6 +37,7 @@ impl DataFolder {
             )
         })?;
         let cluster = Self::cluster_id(&path)?;
+        ClusterSecret::read_or_make(&path.join(SECRET))?;
         Ok(Self { path, cluster, _lock: lock })
     }
 
@@ -72,6 +77,11 @@ impl DataFolder {
         &self.cluster
     }
 
+    /// The file of the secret that the nodes share.
+    pub(super) fn secret(&self) -> PathBuf {
+        self.path.join(SECRET)
+    }
+
     /// The folder of the nodes' logs.
     pub(super) fn logs(&self) -> PathBuf {
         self.path.join("logs")
@@ -97,9 +107,12 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let first = DataFolder::open(folder.path()).unwrap();
         let id = first.cluster().to_owned();
+        let secret = std::fs::read(first.secret()).unwrap();
         assert!(DataFolder::open(folder.path()).unwrap_err().to_string().contains("already runs"));
         drop(first);
-        assert_eq!(DataFolder::open(folder.path()).unwrap().cluster(), id);
+        let second = DataFolder::open(folder.path()).unwrap();
+        assert_eq!(second.cluster(), id);
+        assert_eq!(std::fs::read(second.secret()).unwrap(), secret);
     }
 
     #[test]

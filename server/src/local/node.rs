@@ -52,6 +52,7 @@ impl Plan {
             if self.is_agent() { "agent" } else { "master" }.to_owned(),
             format!("--ip={}", self.address),
             format!("--work_dir={}", work_dir.display()),
+            format!("--cluster_secret_file={}", data.secret().display()),
             "--follow_stdin".to_owned(),
         ];
         if self.is_agent() {

@@ -2,27 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use model::{Epoch, MasterId};
-use wire::mesos::v0::Version;
 use wire::mesos::v1::{self as pb, MasterInfo, master_info};
 
-/// The version that clients compare; our own stands in the `Server` header (design D12).
-pub(crate) const MESOS_VERSION: &str = "1.11.0";
-
-/// When and by whom the program was built.
-#[derive(Debug, Clone)]
-pub(crate) struct Build {
-    /// `2023-11-14 00:00:00`.
-    pub(crate) date: String,
-    /// The same in seconds since 1970 began.
-    pub(crate) time: f64,
-    /// Free text.
-    pub(crate) user: String,
-    /// The commit.
-    pub(crate) git_sha: Option<String>,
-}
+use crate::build_info::{Build, MESOS_VERSION};
+use crate::cluster_secret::ClusterSecret;
 
 /// Settings of the Mesos master.
 #[derive(Debug, Clone)]
@@ -43,6 +30,8 @@ pub(crate) struct MasterConfig {
     pub(crate) host_names: BTreeSet<String>,
     /// Whole origins whose pages may act on us: `http://host:port`.
     pub(crate) allowed_origins: BTreeSet<String>,
+    /// What agents on other machines must know; a master on loopback may have none.
+    pub(crate) cluster_secret: Option<Arc<ClusterSecret>>,
     /// How often agents are pinged.
     pub(crate) agent_ping_timeout: Duration,
     /// After how many unanswered pings an agent is unreachable.
@@ -63,6 +52,7 @@ impl MasterConfig {
             flags: BTreeMap::new(),
             build,
             allowed_origins: BTreeSet::new(),
+            cluster_secret: None,
             agent_ping_timeout: Duration::from_secs(3),
             max_agent_ping_timeouts: 5,
             agent_reregister_timeout: Duration::from_secs(60),
@@ -114,19 +104,6 @@ impl MasterConfig {
             ..master_core::Config::new(self.info(id), epoch)
         }
     }
-
-    /// The answer of `/version`.
-    pub(crate) fn version(&self) -> Version {
-        Version {
-            version: MESOS_VERSION.to_owned(),
-            git_sha: self.build.git_sha.clone(),
-            git_branch: None,
-            git_tag: Some(MESOS_VERSION.to_owned()),
-            build_date: self.build.date.clone(),
-            build_time: self.build.time,
-            build_user: self.build.user.clone(),
-        }
-    }
 }
 
 #[cfg(test)]
@@ -135,9 +112,8 @@ mod tests {
 
     #[test]
     fn the_address_is_the_number_that_clients_expect() {
-        let build = Build { date: String::new(), time: 0.0, user: String::new(), git_sha: None };
         let ip = "127.0.0.1".parse().unwrap();
-        let config = MasterConfig::new(ip, 5050, "master1".to_owned(), build);
+        let config = MasterConfig::new(ip, 5050, "master1".to_owned(), Build::default());
         let info = config.info(&"m".into());
         assert_eq!((info.ip, info.pid()), (16_777_343, "master@127.0.0.1:5050"));
         let json = serde_json::to_value(&info).unwrap();

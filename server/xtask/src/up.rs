@@ -11,7 +11,11 @@ use std::{
     process::Command,
 };
 
-use crate::{Failure, Result, Workspace, command::run as execute, machine, web};
+use crate::{
+    Failure, Result, Workspace,
+    command::{capture, run as execute},
+    machine, web,
+};
 
 pub use crate::workspace::Profile;
 
@@ -118,8 +122,21 @@ pub fn build(workspace: &Workspace, profile: Profile) -> Result<PathBuf> {
     cargo
         .args(["build", "--package", "server", "--profile", profile.name()])
         .env("EKIDEN_BUNDLE_DIR", bundle);
+    // The tests' program is not named after a commit: it would be compiled anew for each.
+    if profile == Profile::Release
+        && let Some(sha) = commit(workspace)
+    {
+        cargo.env("EKIDEN_GIT_SHA", sha);
+    }
     execute(&mut cargo)?;
     Ok(workspace.program(profile, "ekiden"))
+}
+
+/// The commit that is checked out; a copy without history has none.
+fn commit(workspace: &Workspace) -> Option<String> {
+    let mut ask = Command::new("git");
+    ask.current_dir(workspace.root()).args(["rev-parse", "HEAD"]);
+    capture(&mut ask).ok().map(|sha| sha.trim().to_owned())
 }
 
 /// The command that starts a whole cluster on this machine.

@@ -12,7 +12,8 @@ use wire::mesos::v0::{
 };
 use wire::mesos::{v0, v1};
 
-use super::{Api, version};
+use super::Api;
+use crate::build_info::Build;
 
 /// What an executor adds to its tasks' resources: 0.1 cpus and 32 MB.
 const EXECUTOR_CPUS_THOUSANDTHS: i64 = 100;
@@ -26,7 +27,7 @@ pub(super) fn state(api: &Api) -> AgentState {
     let info = &snapshot.settings.description.info;
     let (live, ended) = frameworks(&snapshot);
     AgentState {
-        version: version(),
+        version: Build::this().classic(),
         start_time: shared.started.as_secs_f64(),
         id: snapshot.id.as_ref().map(ToString::to_string).unwrap_or_default(),
         pid: shared.pid.clone(),

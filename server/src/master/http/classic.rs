@@ -12,6 +12,7 @@ use super::super::Shared;
 use super::answer::{self, Leader, Query};
 use super::metrics;
 use super::paths::Classic;
+use crate::build_info::MESOS_VERSION;
 
 /// Answers a read.
 pub(super) async fn answer(
@@ -26,7 +27,7 @@ pub(super) async fn answer(
     let query = Query::of(uri.query());
     match endpoint {
         Classic::Health => StatusCode::OK.into_response(),
-        Classic::Version => answer::json(&query, &shared.config.version()),
+        Classic::Version => answer::json(&query, &shared.config.build.classic()),
         Classic::Flags => {
             let flags = wire::mesos::v0::Flags { flags: shared.config.flags.clone() };
             answer::json(&query, &flags)
@@ -97,7 +98,7 @@ fn of_leader(shared: &Shared, endpoint: Classic, snapshot: &Snapshot, query: &Qu
 
 fn facts(shared: &Shared) -> Facts {
     Facts {
-        version: shared.config.version(),
+        version: shared.config.build.classic(),
         started_at: shared.started_at,
         cluster: shared.config.cluster.clone(),
         flags: shared.config.flags.clone(),
@@ -131,9 +132,9 @@ pub(super) async fn own_version(State(shared): State<Arc<Shared>>) -> Response {
     axum::Json(serde_json::json!({
         "name": "ekiden",
         "version": env!("CARGO_PKG_VERSION"),
-        "mesos": super::super::config::MESOS_VERSION,
+        "mesos": MESOS_VERSION,
         "git_sha": shared.config.build.git_sha,
-        "build_date": shared.config.build.date,
+        "build_date": shared.config.build.date(),
     }))
     .into_response()
 }

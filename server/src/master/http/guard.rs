@@ -83,10 +83,10 @@ mod tests {
     use axum::body::Body;
 
     use super::*;
-    use crate::master::Build;
+    use crate::build_info::Build;
 
     fn refused(method: &str, path: &str, headers: &[(&str, &str)]) -> bool {
-        let build = Build { date: String::new(), time: 0.0, user: String::new(), git_sha: None };
+        let build = Build::default();
         let ip = "10.0.0.11".parse().unwrap();
         let mut config = MasterConfig::new(ip, 5050, "master1".to_owned(), build);
         config.allowed_origins.insert("http://console.example".to_owned());

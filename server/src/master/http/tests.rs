@@ -20,9 +20,10 @@ use wire::mesos::v1::{self as pb};
 use wire::recordio::Decoder;
 
 use super::*;
+use crate::build_info::Build;
 use crate::clock::Clock;
 use crate::driver::Journal;
-use crate::master::{Build, MasterConfig, election, links};
+use crate::master::{MasterConfig, election, links};
 
 const JSON: &str = "application/json";
 const PROTOBUF: &str = "application/x-protobuf";
@@ -55,9 +56,8 @@ impl Drop for Cluster {
 /// A process with a master that does not lead.
 fn follower() -> Cluster {
     let build = Build {
-        date: "2023-11-14 00:00:00".to_owned(),
-        time: 1_699_920_000.0,
-        user: "builder".to_owned(),
+        at: model::Timestamp::from_millis(1_699_920_000_000),
+        by: Some("builder".to_owned()),
         git_sha: None,
     };
     let mut config =
