@@ -32,6 +32,25 @@ async fn a_second_start_finds_the_app_and_its_container_again() -> Result<()> {
 }
 
 #[tokio::test]
+async fn a_fresh_start_is_empty_and_removes_its_own_containers_alone() -> Result<()> {
+    let (mut ours, theirs) = tokio::try_join!(Cluster::start(1), Cluster::start(1))?;
+    for cluster in [&ours, &theirs] {
+        cluster.post(&fixture("guide/nginx.json")).await?.expect(201)?;
+        cluster.settled("nginx", 1).await?;
+    }
+    ours.stop().await?;
+    ours.run_fresh().await?;
+    ensure!(ours.containers().await?.is_empty(), "containers of the cluster before are left");
+    let apps = get(&ours.marathon("/v2/apps")).await?.expect(200)?;
+    ensure!(apps == serde_json::json!({"apps": []}), "it still knows {apps}");
+    ensure!(
+        theirs.running("docker.io/nginx").await?.len() == 1,
+        "another cluster lost its container"
+    );
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_taken_port_is_one_sentence_that_names_it() -> Result<()> {
     let cluster = Cluster::prepare(1, &[])?;
     let agent = cluster.network().address(11);

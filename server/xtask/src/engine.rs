@@ -19,6 +19,16 @@ struct Own {
     socket: String,
 }
 
+/// Where an engine of our own lies.
+struct Place<'a> {
+    /// Its data and its log.
+    state: &'a Path,
+    /// Its socket.
+    run: &'a Path,
+    /// More flags of `dockerd`.
+    flags: &'a [&'a str],
+}
+
 impl Engine {
     /// Takes the engine that answers, or starts one.
     pub(crate) fn ensure() -> Result<Self> {
@@ -36,7 +46,12 @@ impl Engine {
         if machine::docker_answers() {
             return Ok(Self { own: None });
         }
-        Own::start().map(|own| Self { own: Some(own) })
+        let place = Place {
+            state: Path::new("/var/lib/ekiden-test-engine"),
+            run: Path::new("/run/ekiden-test-engine"),
+            flags: &[],
+        };
+        Own::start(&place).map(|own| Self { own: Some(own) })
     }
 
     /// Where the engine listens, if not at the usual place.
@@ -46,9 +61,8 @@ impl Engine {
 }
 
 impl Own {
-    fn start() -> Result<Self> {
-        let state = Path::new("/var/lib/ekiden-test-engine");
-        let run = Path::new("/run/ekiden-test-engine");
+    fn start(place: &Place<'_>) -> Result<Self> {
+        let Place { state, run, flags } = *place;
         for folder in [state, run] {
             fs::create_dir_all(folder).map_err(|error| Failure::file("make", folder, &error))?;
         }
@@ -72,6 +86,7 @@ impl Own {
             .arg(run.join("exec"))
             .arg("--pidfile")
             .arg(run.join("docker.pid"))
+            .args(flags)
             .stdin(Stdio::null())
             .stdout(log)
             .stderr(errors)
@@ -111,4 +126,29 @@ fn last_lines(file: &Path, count: usize) -> String {
     let text = fs::read_to_string(file).unwrap_or_default();
     let lines: Vec<&str> = text.lines().collect();
     lines[lines.len().saturating_sub(count)..].join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Where the tests may need an engine of their own, this one starts one, beside any that is there:
+    /// without a network, over which two engines would quarrel.
+    #[test]
+    fn an_engine_of_our_own_answers_until_it_is_dropped() {
+        if !machine::is_root() {
+            return; // Whoever may not start one is told so instead.
+        }
+        packages::ensure(&["docker.io"], "running containers in the tests").unwrap();
+        let folder = std::env::temp_dir().join(format!("ekiden-engine-{}", std::process::id()));
+        let (state, run) = (folder.join("state"), folder.join("run"));
+        let flags = &["--bridge=none", "--iptables=false", "--ip6tables=false"];
+        let own = Own::start(&Place { state: &state, run: &run, flags }).unwrap();
+        let host = format!("unix://{}", own.socket);
+        let answers = || succeeds(Command::new("docker").args(["--host", &host, "version"]));
+        assert!(answers());
+        drop(own);
+        assert!(!answers());
+        fs::remove_dir_all(folder).unwrap();
+    }
 }
