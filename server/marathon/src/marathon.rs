@@ -9,14 +9,17 @@ mod groups;
 mod instances;
 mod kills;
 mod offers;
+mod overdue;
 mod recovery;
+mod redo;
 mod statuses;
 mod subscription;
+mod writes;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use model::{AppId, InstanceId, Instant, RecordWrite, RequestId, Timestamp};
+use model::{AppId, InstanceId, Instant, RequestId, Timestamp};
 use wire::marathon::Event;
 
 use crate::backoff::Backoffs;
@@ -40,6 +43,7 @@ pub struct Marathon {
     /// What readers see, and most of what the core knows.
     state: Snapshot,
     now: Instant,
+    writes: writes::Writes,
     effects: Vec<Effect>,
     timers: Timers,
     /// The moment of the last `Effect::WakeAt`.
@@ -51,7 +55,7 @@ pub struct Marathon {
     launchable: BTreeSet<AppId>,
     backoffs: Backoffs,
     statistics: BTreeMap<AppId, Arc<OfferStatistics>>,
-    kills: kills::Kills,
+    kills: kills::Orders,
     subscription: subscription::Subscription,
     /// Instances whose news are not written yet.
     unwritten: BTreeSet<InstanceId>,
@@ -91,10 +95,9 @@ impl Marathon {
         self.ask_for_offers();
         self.update_queue();
         self.set_alarm();
-        let mut effects = std::mem::take(&mut self.effects);
         // A reply or a call may follow from any write of its command.
-        effects.sort_by_key(|effect| !matches!(effect, Effect::Persist(_)));
-        effects
+        let writes = self.writes.take().into_iter().map(Effect::Persist);
+        writes.chain(std::mem::take(&mut self.effects)).collect()
     }
 
     /// What readers may see. Cheap: its maps are shared.
@@ -140,10 +143,6 @@ impl Marathon {
 
     fn wall(&self) -> Timestamp {
         self.state.clock.read(self.now)
-    }
-
-    fn persist(&mut self, write: RecordWrite) {
-        self.effects.push(Effect::Persist(write));
     }
 
     fn publish(&mut self, event: Event) {

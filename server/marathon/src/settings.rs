@@ -26,6 +26,8 @@ pub struct Settings {
     pub launch_confirm_timeout: Duration,
     /// `--task_launch_timeout`: longest time in Staging or Starting.
     pub launch_timeout: Duration,
+    /// How long after subscription no launch is overdue: its news may still be on the way.
+    pub overdue_initial_delay: Duration,
     /// Until the states of tasks are asked for again that were not told; doubles up to the initial delay.
     pub confirmation_delay: Duration,
     /// `--reconciliation_initial_delay`: from subscription to the second reconciliation.
@@ -50,6 +52,7 @@ impl Default for Settings {
             max_kills_in_flight: 100,
             launch_confirm_timeout: Duration::from_secs(300),
             launch_timeout: Duration::from_secs(300),
+            overdue_initial_delay: Duration::from_secs(30),
             confirmation_delay: Duration::from_millis(500),
             reconciliation_initial_delay: Duration::from_secs(15),
             reconciliation_interval: Duration::from_secs(600),

@@ -33,7 +33,7 @@ impl Marathon {
     /// Moves on to the next step; the step number is stored before any of its actions.
     fn begin_step(&mut self, mut deployment: Deployment) {
         deployment.current_step += 1;
-        self.persist(records::put_deployment(&deployment));
+        self.persist_deployment(&deployment);
         let Some(step) = deployment.step() else { return };
         let info = events::step_info(&deployment.plan, step, self.wall());
         for action in &step.actions {

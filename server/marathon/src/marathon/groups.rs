@@ -198,14 +198,13 @@ impl Marathon {
             self.touched.insert(intent.app.clone());
         }
         if !plan.intents.is_empty() {
-            self.state.root_version = plan.version;
-            self.persist(records::put_root_version(plan.version));
+            self.persist_root_version(plan.version);
         }
     }
 
     fn store_app(&mut self, definition: &Arc<VersionedRunSpec>) {
         let id = definition.spec.id().clone();
-        self.persist(records::put_version(definition));
+        self.persist_definition(definition);
         self.persist(records::put_pointer(&id, definition.version));
         let versions = self.state.versions.entry(id.clone()).or_default();
         versions.insert(definition.version, Arc::clone(definition));

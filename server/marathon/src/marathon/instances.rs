@@ -60,7 +60,7 @@ pub(super) enum Write {
     Now,
     /// Soon, together with others.
     Behind,
-    /// Not at all: it only waits, or comes from a record.
+    /// Not at all: it only waits, or is about to be forgotten.
     Never,
 }
 
@@ -82,7 +82,7 @@ impl Marathon {
         match write {
             Write::Now => {
                 self.unwritten.remove(&instance.id);
-                self.persist(records::put_instance(&instance));
+                self.write(&instance);
             }
             Write::Behind => {
                 if self.unwritten.is_empty() {
@@ -99,6 +99,14 @@ impl Marathon {
         }
     }
 
+    /// Takes an instance from its record; nothing about it is news.
+    pub(super) fn restore(&mut self, instance: Instance) {
+        let instance = Arc::new(instance);
+        let of_app = self.state.instances.entry(instance.app.clone()).or_default();
+        of_app.insert(instance.id.clone(), Arc::clone(&instance));
+        self.index(&instance.app, None, Some(&instance));
+    }
+
     /// Forgets an instance and its record.
     pub(super) fn remove(&mut self, id: &InstanceId) {
         let Some(instance) = self.instance(id).cloned() else { return };
@@ -110,6 +118,8 @@ impl Marathon {
         }
         self.index(&instance.app, Some(&instance), None);
         self.unwritten.remove(id);
+        self.timers.disarm(&Timer::Launch(id.clone()));
+        self.timers.disarm(&Timer::Unreachable(id.clone()));
         if let Some(task) = &instance.task {
             self.forget_kill(&task.id);
             self.subscription.unconfirmed.remove(&task.id);
@@ -245,9 +255,8 @@ impl Marathon {
         let task = instance.task.clone();
         let lives = instance.condition.is_active() && instance.condition != Condition::Unreachable;
         if let (true, Some(task)) = (lives, task) {
-            let instance_id = instance.id.clone();
             self.put(instance, Write::Now);
-            self.kill(&instance_id, &task);
+            self.kill(&task);
         } else {
             // Should its agent come back with it, it is killed as unknown.
             self.put(instance, Write::Never);
@@ -258,11 +267,19 @@ impl Marathon {
     /// Writes what has changed without a durable write of its own.
     pub(super) fn write_behind(&mut self) {
         for id in std::mem::take(&mut self.unwritten) {
-            if let Some(instance) = self.instance(&id) {
-                let write = records::put_instance(instance);
-                self.persist(write);
+            if let Some(instance) = self.instance(&id).cloned() {
+                self.write(&instance);
             }
         }
+    }
+
+    fn write(&mut self, instance: &Instance) {
+        let write = if self.is_being_killed(instance) {
+            records::put_instance(&Instance { condition: Condition::Killing, ..instance.clone() })
+        } else {
+            records::put_instance(instance)
+        };
+        self.persist(write);
     }
 
     /// Notes whether the app has something to launch now.

@@ -18,7 +18,6 @@ use crate::matching::{self, Placement};
 use crate::offer::Offer;
 use crate::queue::{RejectReason, UnusedOffer};
 use crate::run_spec::{Operator, VersionedRunSpec};
-use crate::timers::Timer;
 
 /// An offer during the pass.
 struct Tray {
@@ -142,8 +141,7 @@ impl Marathon {
         let launch =
             Launch { instance: Arc::new(instance.clone()), definition: Arc::clone(definition) };
         tray.launches.push(launch);
-        let overdue = self.now + self.settings.launch_confirm_timeout;
-        self.timers.arm(overdue, Timer::Launch(instance.id.clone()));
+        self.watch_launch(&instance);
         self.backoffs.alive(app, self.now);
         self.put(instance, Write::Now);
     }

@@ -7,10 +7,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use model::{AppId, InstanceId, Instant, Timestamp};
+use model::{AppId, Instant, Timestamp};
 
 use super::Marathon;
-use super::instances::Write;
 use crate::deployment::{Action, ActionKind, Deployment, DeploymentPlan, DeploymentStep, Intent};
 use crate::entropy::Entropy;
 use crate::identity::DeploymentId;
@@ -37,11 +36,12 @@ pub struct Start {
 
 /// The records by kind.
 #[derive(Default)]
-struct Records {
-    pointers: BTreeMap<AppId, Timestamp>,
-    failures: BTreeMap<AppId, TaskFailure>,
-    instances: Vec<Instance>,
-    deployments: Vec<(DeploymentId, StoredDeployment)>,
+pub(super) struct Records {
+    pub(super) pointers: BTreeMap<AppId, Timestamp>,
+    pub(super) failures: BTreeMap<AppId, TaskFailure>,
+    pub(super) instances: Vec<Instance>,
+    /// In the order of the changes they make.
+    pub(super) deployments: BTreeMap<(Timestamp, DeploymentId), StoredDeployment>,
 }
 
 impl Marathon {
@@ -52,6 +52,7 @@ impl Marathon {
             entropy: Entropy::new(start.seed),
             state: Snapshot { clock: WallClock::new(start.now, start.wall), ..Snapshot::default() },
             now: start.now,
+            writes: Default::default(),
             effects: Vec::new(),
             timers: Default::default(),
             wakes_at: None,
@@ -82,13 +83,14 @@ impl Marathon {
         for (path, value) in stored {
             core.take_record(path, value, &mut records)?;
         }
+        core.redo(&mut records);
         for (app, version) in &records.pointers {
             let definition = core.stored_version(app, *version)?;
             let last_failure = records.failures.remove(app).map(Arc::new);
             let app_state = App { definition, counts: Default::default(), last_failure };
             core.state.apps.insert(app.clone(), Arc::new(app_state));
         }
-        for (id, stored) in records.deployments {
+        for ((_, id), stored) in records.deployments {
             core.restore_deployment(id, stored)?;
         }
         for instance in records.instances {
@@ -98,7 +100,6 @@ impl Marathon {
         core.touched.extend(core.state.instances.keys().cloned());
         core.touched.extend(core.state.versions.keys().cloned());
         core.stepping.extend(core.state.deployments.keys().cloned());
-        core.effects.clear();
         Ok(core)
     }
 
@@ -127,7 +128,8 @@ impl Marathon {
                 records.instances.push(records::read_instance(path, id, value)?);
             }
             Some(Path::Deployment(id)) => {
-                records.deployments.push((id, records::read(path, value)?));
+                let deployment: StoredDeployment = records::read(path, value)?;
+                records.deployments.insert((deployment.version, id), deployment);
             }
         }
         Ok(())
@@ -179,32 +181,15 @@ impl Marathon {
     }
 
     fn restore_instance(&mut self, instance: Instance) {
-        let id: InstanceId = instance.id.clone();
-        let kill = instance
-            .task
-            .clone()
-            .filter(|_| instance.goal == Goal::Decommissioned && instance.condition.is_active());
-        match instance.condition {
-            Condition::Provisioned | Condition::Staging | Condition::Starting => {
-                self.timers.arm(self.now, Timer::Launch(id.clone()));
-            }
-            Condition::Unreachable | Condition::UnreachableInactive => {
-                self.timers.arm(self.now, Timer::Unreachable(id.clone()));
-            }
-            Condition::Scheduled
-            | Condition::Running
-            | Condition::Killing
-            | Condition::Finished
-            | Condition::Killed
-            | Condition::Failed
-            | Condition::Error
-            | Condition::Gone
-            | Condition::Dropped
-            | Condition::Unknown => {}
+        let is_leaving = instance.goal == Goal::Decommissioned && instance.condition.is_active();
+        let is_being_killed = instance.condition == Condition::Killing;
+        let kill = instance.task.clone().filter(|_| is_leaving || is_being_killed);
+        if instance.condition.is_unreachable() {
+            self.timers.arm(self.now, Timer::Unreachable(instance.id.clone()));
         }
-        self.put(instance, Write::Never);
+        self.restore(instance);
         if let Some(task) = kill {
-            self.kill(&id, &task);
+            self.kill(&task);
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Scenarios of the whole core against a small model of a Mesos master.
 
 mod changing;
+mod conditions;
 mod creating;
 mod failing;
 mod offering;
