@@ -31,6 +31,7 @@ use crate::queue::OfferStatistics;
 use crate::settings::Settings;
 use crate::snapshot::Snapshot;
 use crate::timers::{Timer, Timers};
+use crate::tree::Tree;
 use crate::wall_clock::WallClock;
 
 pub use recovery::Start;
@@ -42,6 +43,8 @@ pub struct Marathon {
     entropy: Entropy,
     /// What readers see, and most of what the core knows.
     state: Snapshot,
+    /// The definitions of `state.apps`.
+    tree: Tree,
     now: Instant,
     writes: writes::Writes,
     effects: Vec<Effect>,
@@ -53,6 +56,8 @@ pub struct Marathon {
     waiting: BTreeMap<AppId, BTreeSet<InstanceId>>,
     /// Apps of `waiting` whose back-off is over.
     launchable: BTreeSet<AppId>,
+    /// The app whose instance was last placed on an offer.
+    last_placed: Option<AppId>,
     backoffs: Backoffs,
     statistics: BTreeMap<AppId, Arc<OfferStatistics>>,
     kills: kills::Orders,

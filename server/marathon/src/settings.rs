@@ -12,6 +12,12 @@ pub struct Settings {
     pub max_instances_per_offer: usize,
     /// `--decline_offer_duration`: how long unused offers stay away.
     pub decline_offer_duration: Duration,
+    /// How often an app may be asked about an offer while one batch of offers is matched.
+    ///
+    /// Compat: the original stops after `--offer_matching_timeout`; a number keeps the core deterministic.
+    pub max_match_questions: usize,
+    /// How long offers stay away that not every app was asked about; the default filter of Mesos.
+    pub short_decline_duration: Duration,
     /// Least time between two revivals.
     ///
     /// Compat: the original waits `--min_revive_offers_interval`, 5 s; design D4 asks for 200 ms.
@@ -46,6 +52,8 @@ impl Default for Settings {
             service_ports: 10_000..=20_000,
             max_instances_per_offer: 5,
             decline_offer_duration: Duration::from_secs(120),
+            max_match_questions: 100_000,
+            short_decline_duration: Duration::from_secs(5),
             min_revive_interval: Duration::from_millis(200),
             max_running_deployments: 100,
             kill_retry: Duration::from_secs(30),

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use model::{AppId, InstanceId};
+use model::{AppId, InstanceId, Timestamp};
 
 use super::Marathon;
 use crate::deployment::ActionKind;
@@ -50,6 +50,32 @@ impl Tally {
         self.leaving = self.leaving - old.leaving + new.leaving;
         self.queued = self.queued - old.queued + new.queued;
         self.all = self.all - old.all + new.all;
+    }
+}
+
+/// What the reconciler sees of an instance: while it stays the same there is nothing new to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Relevance {
+    version: Timestamp,
+    goal: Goal,
+    is_wanted: bool,
+    is_ready: bool,
+    is_running: bool,
+    is_active: bool,
+    waits: bool,
+}
+
+impl Relevance {
+    fn of(instance: &Instance) -> Self {
+        Self {
+            version: instance.version,
+            goal: instance.goal,
+            is_wanted: instance.is_wanted(),
+            is_ready: instance.is_ready(),
+            is_running: instance.condition == Condition::Running,
+            is_active: instance.condition.is_active(),
+            waits: instance.waits_for_launch(),
+        }
     }
 }
 
@@ -157,7 +183,9 @@ impl Marathon {
             self.refresh_launchable(app);
         }
         self.requeued.insert(app.clone());
-        self.touched.insert(app.clone());
+        if old.map(Relevance::of) != new.map(Relevance::of) {
+            self.touched.insert(app.clone());
+        }
     }
 
     pub(super) fn change_app(&mut self, id: &AppId, change: impl FnOnce(&mut App)) {
@@ -172,11 +200,11 @@ impl Marathon {
 
     /// Does what the app's action, or else its definition, wants of its instances now.
     pub(super) fn reconcile(&mut self, app: &AppId) {
-        if let Some(deployment) = self.state.locks.get(app) {
-            self.stepping.insert(deployment.clone());
-        }
         let Some((kind, target)) = self.wanted_of(app) else { return };
         let next = self.next_actions(app, kind, target.as_deref());
+        if let (true, Some(deployment)) = (next.is_done, self.state.locks.get(app)) {
+            self.stepping.insert(deployment.clone());
+        }
         for id in &next.decommission {
             self.decommission(id);
         }
@@ -223,6 +251,9 @@ impl Marathon {
                 let is_done = tally.ready == wanted && tally.leaving == 0;
                 return NextActions { is_done, ..NextActions::default() };
             }
+        }
+        if target.is_none() && tally.leaving == tally.all {
+            return NextActions { is_done: tally.all == 0, ..NextActions::default() };
         }
         rollout::next_actions(kind, target, &self.instances_of(app))
     }

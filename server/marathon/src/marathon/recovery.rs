@@ -19,6 +19,7 @@ use crate::run_spec::VersionedRunSpec;
 use crate::settings::Settings;
 use crate::snapshot::{App, Snapshot, TaskFailure};
 use crate::timers::Timer;
+use crate::tree::Tree;
 use crate::wall_clock::WallClock;
 
 /// What a core begins with beside its records.
@@ -48,6 +49,7 @@ impl Marathon {
     /// A core without any history.
     pub fn new(start: Start) -> Self {
         Self {
+            tree: Tree::new(start.settings.service_ports.clone()),
             settings: start.settings,
             entropy: Entropy::new(start.seed),
             state: Snapshot { clock: WallClock::new(start.now, start.wall), ..Snapshot::default() },
@@ -59,6 +61,7 @@ impl Marathon {
             tallies: BTreeMap::new(),
             waiting: BTreeMap::new(),
             launchable: Default::default(),
+            last_placed: None,
             backoffs: Default::default(),
             statistics: BTreeMap::new(),
             kills: Default::default(),
@@ -86,6 +89,7 @@ impl Marathon {
         core.redo(&mut records);
         for (app, version) in &records.pointers {
             let definition = core.stored_version(app, *version)?;
+            core.tree.insert(Arc::clone(&definition));
             let last_failure = records.failures.remove(app).map(Arc::new);
             let app_state = App { definition, counts: Default::default(), last_failure };
             core.state.apps.insert(app.clone(), Arc::new(app_state));

@@ -248,7 +248,7 @@ fn the_queue_says_why_an_app_waits() {
         last_unused_at: Some(time("2023-11-27T08:56:40.512Z")),
         last_used_at: None,
         declined: BTreeMap::from([(RejectReason::UnfulfilledConstraint, 12)]),
-        last_unused: BTreeMap::new(),
+        last_unused: OrdMap::new(),
     };
     let entry = QueueEntry {
         app: id.clone(),
