@@ -66,7 +66,9 @@ pub struct Marathon {
     unwritten: BTreeSet<InstanceId>,
     /// Apps to be reconciled before the command is done.
     touched: BTreeSet<AppId>,
-    /// Deployments whose current step may be done.
+    /// The apps whose action in the current step of a deployment has not reached its target yet.
+    unfinished: BTreeMap<DeploymentId, BTreeSet<AppId>>,
+    /// Deployments whose current step is done.
     stepping: BTreeSet<DeploymentId>,
     /// Apps whose queue entry may have changed.
     requeued: BTreeSet<AppId>,

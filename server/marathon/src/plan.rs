@@ -45,11 +45,9 @@ pub(crate) fn build(
         by_level.entry(levels.of(&intent.app)?).or_default().push(action(kind));
     }
     let steps = [stops, starts].into_iter().chain(by_level.into_values());
-    let steps = steps
-        .filter(|actions| !actions.is_empty())
-        .map(|actions| DeploymentStep { actions })
-        .collect();
-    Ok(DeploymentPlan { id, version, steps, intents })
+    let steps =
+        steps.filter(|actions| !actions.is_empty()).map(|actions| DeploymentStep { actions });
+    Ok(DeploymentPlan::new(id, version, steps.collect(), intents))
 }
 
 /// Lengths of the longest dependency paths.

@@ -52,7 +52,7 @@ impl Default for Settings {
             service_ports: 10_000..=20_000,
             max_instances_per_offer: 5,
             decline_offer_duration: Duration::from_secs(120),
-            max_match_questions: 100_000,
+            max_match_questions: 20_000,
             short_decline_duration: Duration::from_secs(5),
             min_revive_interval: Duration::from_millis(200),
             max_running_deployments: 100,

@@ -1,5 +1,6 @@
 //! Instances: every change of one passes here, so that counts, indices, events and records agree with it.
 
+use std::cmp::Ordering;
 use std::sync::Arc;
 
 use model::{AppId, InstanceId, Timestamp};
@@ -202,8 +203,8 @@ impl Marathon {
     pub(super) fn reconcile(&mut self, app: &AppId) {
         let Some((kind, target)) = self.wanted_of(app) else { return };
         let next = self.next_actions(app, kind, target.as_deref());
-        if let (true, Some(deployment)) = (next.is_done, self.state.locks.get(app)) {
-            self.stepping.insert(deployment.clone());
+        if next.is_done {
+            self.finish_action(app);
         }
         for id in &next.decommission {
             self.decommission(id);
@@ -223,18 +224,13 @@ impl Marathon {
         let definition = self.state.apps.get(app).map(|app| Arc::clone(&app.definition));
         let deployment = self.state.locks.get(app).and_then(|id| self.state.deployments.get(id));
         let Some(deployment) = deployment else { return Some((ActionKind::Scale, definition)) };
-        let current = deployment.current_step.saturating_sub(1);
-        let mut steps = deployment.plan.steps.iter().enumerate();
-        let last = |kind: &ActionKind| *kind != ActionKind::Start;
-        let (position, kind) = steps.find_map(|(position, step)| {
-            let mut of_app = step.actions.iter().filter(|action| action.app == *app);
-            of_app.find(|action| last(&action.kind)).map(|action| (position, action.kind))
-        })?;
-        if deployment.current_step == 0 || position > current {
-            return None;
+        let (step, kind) = deployment.plan.action_of(app)?;
+        match step.cmp(&deployment.current_step) {
+            Ordering::Greater => None,
+            Ordering::Equal => Some((kind, definition)),
+            // A finished action is kept up like any definition.
+            Ordering::Less => Some((ActionKind::Scale, definition)),
         }
-        // A finished action is kept up like any definition.
-        Some((if position == current { kind } else { ActionKind::Scale }, definition))
     }
 
     /// The reconciler's answer, short-cut where the sums already say that nothing is to be done.

@@ -122,13 +122,11 @@ impl Marathon {
         let current = self.state.apps.get(app).map(|app| &app.definition);
         let deployment = self.state.locks.get(app).and_then(|id| self.state.deployments.get(id));
         let Some(deployment) = deployment else { return current.cloned() };
-        let reached = deployment.plan.steps.iter().take(deployment.current_step);
-        let is_reached = reached.flat_map(|step| &step.actions).any(|action| action.app == *app);
-        if is_reached {
+        let plan = &deployment.plan;
+        if plan.first_step_of(app).is_some_and(|first| first <= deployment.current_step) {
             return current.cloned();
         }
-        let intent = deployment.plan.intents.iter().find(|intent| intent.app == *app)?;
-        intent.original.clone()
+        plan.intent_of(app)?.original.clone()
     }
 
     /// Turns the app's oldest waiting instance into a task on this offer.

@@ -68,6 +68,7 @@ impl Marathon {
             subscription: Default::default(),
             unwritten: Default::default(),
             touched: Default::default(),
+            unfinished: BTreeMap::new(),
             stepping: Default::default(),
             requeued: Default::default(),
         }
@@ -103,7 +104,7 @@ impl Marathon {
         core.touched.extend(core.state.apps.keys().cloned());
         core.touched.extend(core.state.instances.keys().cloned());
         core.touched.extend(core.state.versions.keys().cloned());
-        core.stepping.extend(core.state.deployments.keys().cloned());
+        core.touched.extend(core.state.locks.keys().cloned());
         Ok(core)
     }
 
@@ -178,8 +179,9 @@ impl Marathon {
         for intent in &intents {
             self.state.locks.insert(intent.app.clone(), id.clone());
         }
-        let plan = DeploymentPlan { id: id.clone(), version: stored.version, steps, intents };
+        let plan = DeploymentPlan::new(id.clone(), stored.version, steps, intents);
         let deployment = Deployment { plan: Arc::new(plan), current_step: stored.current_step };
+        self.await_step(&deployment);
         self.state.deployments.insert(id, Arc::new(deployment));
         Ok(())
     }
