@@ -42,7 +42,7 @@ pub struct Settings {
     pub reconciliation_interval: Duration,
     /// How long news that need no durable write before they are used may wait for one.
     pub write_behind: Duration,
-    /// How many old versions of an app are kept besides those in use.
+    /// How many of the newest versions of an app are kept, besides older ones in use (design D6).
     pub kept_versions: usize,
 }
 

@@ -213,7 +213,7 @@ impl Marathon {
     /// Drops old versions that no instance runs and no deployment may go back to.
     fn prune_versions(&mut self, app: &AppId) {
         let Some(versions) = self.state.versions.get(app) else { return };
-        let Some(excess) = versions.len().checked_sub(self.settings.kept_versions + 1) else {
+        let Some(excess) = versions.len().checked_sub(self.settings.kept_versions) else {
             return;
         };
         let instances = self.state.instances_of(app).map(|instance| instance.version);

@@ -4,6 +4,7 @@ mod changing;
 mod conditions;
 mod creating;
 mod failing;
+mod forcing;
 mod offering;
 mod properties;
 mod recovering;

@@ -42,6 +42,8 @@ pub(super) struct World {
     minted_offers: u64,
     /// Tasks that do not come up by themselves.
     pub(super) holds_tasks: bool,
+    /// Launches vanish on their way to the master.
+    pub(super) loses_launches: bool,
     /// Effects performed so far: durable writes one by one, then what follows from them.
     pub(super) performed: usize,
     /// The process dies when so many effects have been performed; what it still had to do is lost.
@@ -108,6 +110,7 @@ pub(super) fn world_of(agents: &[&str]) -> World {
         requests: 0,
         minted_offers: 0,
         holds_tasks: false,
+        loses_launches: false,
         performed: 0,
         dies_after: None,
         deaths: 0,
@@ -247,6 +250,9 @@ impl World {
         let Some(offer) = self.offers.remove(offer) else {
             panic!("accepted what was not offered")
         };
+        if self.loses_launches {
+            return;
+        }
         let mut left = offer.resources.clone();
         for launch in launches {
             let task = launch.instance.task.as_ref().unwrap();
