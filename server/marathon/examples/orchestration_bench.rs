@@ -80,6 +80,7 @@ fn many_apps(apps: u32) -> Outcome<()> {
         }
         Ok(())
     })?;
+    cluster.pass(Duration::from_secs(1)); // What is written behind is written.
     let tasks: Vec<_> =
         cluster.tasks.iter().step_by(50).map(|(t, a)| (t.clone(), a.clone())).collect();
     let count = u32::try_from(tasks.len())?;

@@ -20,6 +20,23 @@ fn service_ports_are_allocated_from_the_lowest_free_number_and_kept() {
 }
 
 #[test]
+fn a_service_port_is_not_handed_on_within_one_change() {
+    let mut world = world(1);
+    world.create(app("/a", 0, json!({}))).unwrap();
+    let swap = vec![AppChange::Delete(id("/a")), AppChange::Create(app("/b", 0, json!({})))];
+    world.change(swap, false).unwrap();
+    let ports = |app: &str| world.core.snapshot().apps[&id(app)].definition.spec.service_ports();
+    assert_eq!(ports("/b"), [10_001], "neither the old nor the new tree may have it");
+    world.create(app("/c", 0, json!({}))).unwrap();
+    let ports = |app: &str| world.core.snapshot().apps[&id(app)].definition.spec.service_ports();
+    assert_eq!(ports("/c"), [10_000], "now it is free");
+    world.restart();
+    world.create(app("/d", 0, json!({}))).unwrap();
+    let ports = |app: &str| world.core.snapshot().apps[&id(app)].definition.spec.service_ports();
+    assert_eq!(ports("/d"), [10_002]);
+}
+
+#[test]
 fn versions_never_repeat_within_a_millisecond() {
     let mut world = world(1);
     let first = world.create(app("/a", 0, json!({}))).unwrap();
