@@ -1,5 +1,6 @@
 //! Scenarios of the whole core against a small model of a Mesos master.
 
+mod backing_off;
 mod changing;
 mod conditions;
 mod creating;
@@ -11,4 +12,5 @@ mod recovering;
 mod restarting;
 mod scaling;
 mod telling;
+mod upgrading;
 mod world;
