@@ -5,6 +5,7 @@
 
 mod agent;
 mod local;
+mod marathon;
 mod master;
 
 pub(crate) use agent::AgentFlags;

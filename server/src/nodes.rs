@@ -167,7 +167,8 @@ fn marathon_router(
     process: &Process,
     consoles: ConsoleConfig,
 ) -> Router {
-    let config = MarathonConfig::new(flags.advertised_host(), flags.http_port);
+    let mut config = MarathonConfig::new(flags.advertised_host(), flags.http_port);
+    config.core = flags.marathon.settings();
     let stop = process.stop.clone();
     let service = marathon::start(node.session(), config, Clock, &process.tracker, stop);
     let (feed, changes) = ChangeFeed::new();

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use imbl::OrdMap;
 use model::{AppId, Timestamp};
 
 use crate::identity::DeploymentId;
@@ -19,6 +20,61 @@ pub struct DeploymentPlan {
     pub steps: Vec<DeploymentStep>,
     /// What becomes of each app that a step names.
     pub intents: Vec<Intent>,
+    /// Where each app stands in `steps` and in `intents`.
+    places: OrdMap<AppId, Place>,
+}
+
+/// Where an app stands in a plan.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Place {
+    /// The step that brings it to its target, counted from 1, and how.
+    last: Option<(usize, ActionKind)>,
+    /// The first step that names it, counted from 1.
+    first: usize,
+    intent: Option<usize>,
+}
+
+impl DeploymentPlan {
+    /// A plan of these steps.
+    pub fn new(
+        id: DeploymentId,
+        version: Timestamp,
+        steps: Vec<DeploymentStep>,
+        intents: Vec<Intent>,
+    ) -> Self {
+        let mut places: OrdMap<AppId, Place> = OrdMap::new();
+        for (number, step) in (1..).zip(&steps) {
+            for action in &step.actions {
+                let new = Place { last: None, first: number, intent: None };
+                let place = places.entry(action.app.clone()).or_insert(new);
+                // A start does nothing yet: the scaling that follows does.
+                if action.kind != ActionKind::Start {
+                    place.last = Some((number, action.kind));
+                }
+            }
+        }
+        for (index, intent) in intents.iter().enumerate() {
+            if let Some(place) = places.get_mut(&intent.app) {
+                place.intent = Some(index);
+            }
+        }
+        Self { id, version, steps, intents, places }
+    }
+
+    /// The step, counted from 1, that brings `app` to its target, and how.
+    pub fn action_of(&self, app: &AppId) -> Option<(usize, ActionKind)> {
+        self.places.get(app)?.last
+    }
+
+    /// The first step, counted from 1, that names `app`.
+    pub fn first_step_of(&self, app: &AppId) -> Option<usize> {
+        self.places.get(app).map(|place| place.first)
+    }
+
+    /// What becomes of `app`.
+    pub fn intent_of(&self, app: &AppId) -> Option<&Intent> {
+        self.intents.get(self.places.get(app)?.intent?)
+    }
 }
 
 /// Actions that run side by side.

@@ -89,6 +89,11 @@ impl Condition {
         )
     }
 
+    /// Whether its agent cannot be reached.
+    pub const fn is_unreachable(self) -> bool {
+        matches!(self, Self::Unreachable | Self::UnreachableInactive)
+    }
+
     /// Whether it delays the next launch (marathon.md §8.4).
     pub const fn delays_launch(self) -> bool {
         matches!(self, Self::Finished | Self::Failed | Self::Error | Self::Gone | Self::Dropped)

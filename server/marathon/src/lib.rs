@@ -27,6 +27,7 @@ mod settings;
 pub mod snapshot;
 pub mod task_info;
 mod timers;
+mod tree;
 mod wall_clock;
 
 pub use command::Command;

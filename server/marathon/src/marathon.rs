@@ -9,14 +9,17 @@ mod groups;
 mod instances;
 mod kills;
 mod offers;
+mod overdue;
 mod recovery;
+mod redo;
 mod statuses;
 mod subscription;
+mod writes;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use model::{AppId, InstanceId, Instant, RecordWrite, RequestId, Timestamp};
+use model::{AppId, InstanceId, Instant, RequestId, Timestamp};
 use wire::marathon::Event;
 
 use crate::backoff::Backoffs;
@@ -28,6 +31,7 @@ use crate::queue::OfferStatistics;
 use crate::settings::Settings;
 use crate::snapshot::Snapshot;
 use crate::timers::{Timer, Timers};
+use crate::tree::Tree;
 use crate::wall_clock::WallClock;
 
 pub use recovery::Start;
@@ -39,7 +43,10 @@ pub struct Marathon {
     entropy: Entropy,
     /// What readers see, and most of what the core knows.
     state: Snapshot,
+    /// The definitions of `state.apps`.
+    tree: Tree,
     now: Instant,
+    writes: writes::Writes,
     effects: Vec<Effect>,
     timers: Timers,
     /// The moment of the last `Effect::WakeAt`.
@@ -49,15 +56,19 @@ pub struct Marathon {
     waiting: BTreeMap<AppId, BTreeSet<InstanceId>>,
     /// Apps of `waiting` whose back-off is over.
     launchable: BTreeSet<AppId>,
+    /// The app whose instance was last placed on an offer.
+    last_placed: Option<AppId>,
     backoffs: Backoffs,
     statistics: BTreeMap<AppId, Arc<OfferStatistics>>,
-    kills: kills::Kills,
+    kills: kills::Orders,
     subscription: subscription::Subscription,
     /// Instances whose news are not written yet.
     unwritten: BTreeSet<InstanceId>,
     /// Apps to be reconciled before the command is done.
     touched: BTreeSet<AppId>,
-    /// Deployments whose current step may be done.
+    /// The apps whose action in the current step of a deployment has not reached its target yet.
+    unfinished: BTreeMap<DeploymentId, BTreeSet<AppId>>,
+    /// Deployments whose current step is done.
     stepping: BTreeSet<DeploymentId>,
     /// Apps whose queue entry may have changed.
     requeued: BTreeSet<AppId>,
@@ -91,10 +102,9 @@ impl Marathon {
         self.ask_for_offers();
         self.update_queue();
         self.set_alarm();
-        let mut effects = std::mem::take(&mut self.effects);
         // A reply or a call may follow from any write of its command.
-        effects.sort_by_key(|effect| !matches!(effect, Effect::Persist(_)));
-        effects
+        let writes = self.writes.take().into_iter().map(Effect::Persist);
+        writes.chain(std::mem::take(&mut self.effects)).collect()
     }
 
     /// What readers may see. Cheap: its maps are shared.
@@ -140,10 +150,6 @@ impl Marathon {
 
     fn wall(&self) -> Timestamp {
         self.state.clock.read(self.now)
-    }
-
-    fn persist(&mut self, write: RecordWrite) {
-        self.effects.push(Effect::Persist(write));
     }
 
     fn publish(&mut self, event: Event) {

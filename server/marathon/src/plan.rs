@@ -1,14 +1,12 @@
 //! From the old and the new group tree to the steps between them (marathon.md §8.2).
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
-use imbl::OrdMap;
 use model::{AppId, Timestamp};
 
 use crate::deployment::{Action, ActionKind, DeploymentPlan, DeploymentStep, Intent};
 use crate::identity::DeploymentId;
-use crate::run_spec::VersionedRunSpec;
+use crate::tree::Tree;
 
 /// Apps that wait for each other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,7 +19,7 @@ pub(crate) fn build(
     id: DeploymentId,
     version: Timestamp,
     intents: Vec<Intent>,
-    tree: &OrdMap<AppId, Arc<VersionedRunSpec>>,
+    tree: &Tree,
 ) -> Result<DeploymentPlan, CyclicDependencies> {
     let mut levels = Levels { tree, known: BTreeMap::new() };
     let mut stops = Vec::new();
@@ -47,16 +45,14 @@ pub(crate) fn build(
         by_level.entry(levels.of(&intent.app)?).or_default().push(action(kind));
     }
     let steps = [stops, starts].into_iter().chain(by_level.into_values());
-    let steps = steps
-        .filter(|actions| !actions.is_empty())
-        .map(|actions| DeploymentStep { actions })
-        .collect();
-    Ok(DeploymentPlan { id, version, steps, intents })
+    let steps =
+        steps.filter(|actions| !actions.is_empty()).map(|actions| DeploymentStep { actions });
+    Ok(DeploymentPlan::new(id, version, steps.collect(), intents))
 }
 
 /// Lengths of the longest dependency paths.
 struct Levels<'a> {
-    tree: &'a OrdMap<AppId, Arc<VersionedRunSpec>>,
+    tree: &'a Tree,
     /// `None` while a level is being computed.
     known: BTreeMap<AppId, Option<usize>>,
 }
@@ -74,10 +70,9 @@ impl Levels<'_> {
         let mut level = 0;
         for dependency in definition.spec.dependencies() {
             // A group stands for all apps in it.
-            let below = tree
-                .range(dependency.clone()..)
-                .take_while(|(id, _)| id.as_str().starts_with(dependency.as_str()));
-            for (id, _) in below.filter(|(id, _)| id.is_within(dependency)) {
+            let below =
+                tree.from(dependency).take_while(|id| id.as_str().starts_with(dependency.as_str()));
+            for id in below.filter(|id| id.is_within(dependency)) {
                 level = level.max(self.of(id)? + 1);
             }
         }

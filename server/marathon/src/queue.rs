@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use imbl::OrdMap;
 use model::{AgentId, AppId, Instant, Timestamp};
 
 use crate::offer::Offer;
@@ -89,7 +90,7 @@ pub struct OfferStatistics {
     /// Declines by first reason.
     pub declined: BTreeMap<RejectReason, u64>,
     /// The newest offer of each agent that did not match.
-    pub last_unused: BTreeMap<AgentId, UnusedOffer>,
+    pub last_unused: OrdMap<AgentId, Arc<UnusedOffer>>,
 }
 
 /// One stage of a funnel.
@@ -119,7 +120,7 @@ impl OfferStatistics {
         if let Some(first) = unused.reasons.first() {
             *self.declined.entry(*first).or_default() += 1;
         }
-        self.last_unused.insert(unused.offer.agent.clone(), unused);
+        self.last_unused.insert(unused.offer.agent.clone(), Arc::new(unused));
     }
 
     /// The funnel over the newest unmatched offer of each agent.

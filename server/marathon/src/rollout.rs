@@ -80,11 +80,15 @@ fn restart(target: &VersionedRunSpec, observed: &Instances) -> NextActions {
     let ready_new = new.iter().filter(|instance| instance.is_ready()).count();
     let healthy = serving.len() + ready_new;
     let (min, cap) = capacity(target, healthy);
-    kill_order::sort(&mut serving, target);
     let kill = healthy.saturating_sub(min);
+    if kill > 0 {
+        kill_order::sort(&mut serving, target);
+    }
     decommission.extend(serving.iter().take(kill).map(|instance| instance.id.clone()));
     let surplus = new.len().saturating_sub(wanted);
-    kill_order::sort(&mut new, target);
+    if surplus > 0 {
+        kill_order::sort(&mut new, target);
+    }
     decommission.extend(new.iter().take(surplus).map(|instance| instance.id.clone()));
 
     // What is being killed keeps its place until it has ended.

@@ -102,6 +102,11 @@ impl RunSpec {
         &self.constraints
     }
 
+    /// Whether a constraint asks for an even spread, so that each instance placed changes where the next may go.
+    pub fn spreads(&self) -> bool {
+        self.constraints.iter().any(|one| matches!(one.operator, Operator::GroupBy(_)))
+    }
+
     /// Image and engine options.
     pub fn container(&self) -> &Container {
         &self.container

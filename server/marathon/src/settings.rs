@@ -12,6 +12,12 @@ pub struct Settings {
     pub max_instances_per_offer: usize,
     /// `--decline_offer_duration`: how long unused offers stay away.
     pub decline_offer_duration: Duration,
+    /// How often an app may be asked about an offer while one batch of offers is matched.
+    ///
+    /// Compat: the original stops after `--offer_matching_timeout`; a number keeps the core deterministic.
+    pub max_match_questions: usize,
+    /// How long offers stay away that not every app was asked about; the default filter of Mesos.
+    pub short_decline_duration: Duration,
     /// Least time between two revivals.
     ///
     /// Compat: the original waits `--min_revive_offers_interval`, 5 s; design D4 asks for 200 ms.
@@ -26,6 +32,8 @@ pub struct Settings {
     pub launch_confirm_timeout: Duration,
     /// `--task_launch_timeout`: longest time in Staging or Starting.
     pub launch_timeout: Duration,
+    /// How long after subscription no launch is overdue: its news may still be on the way.
+    pub overdue_initial_delay: Duration,
     /// Until the states of tasks are asked for again that were not told; doubles up to the initial delay.
     pub confirmation_delay: Duration,
     /// `--reconciliation_initial_delay`: from subscription to the second reconciliation.
@@ -34,7 +42,7 @@ pub struct Settings {
     pub reconciliation_interval: Duration,
     /// How long news that need no durable write before they are used may wait for one.
     pub write_behind: Duration,
-    /// How many old versions of an app are kept besides those in use.
+    /// How many of the newest versions of an app are kept, besides older ones in use (design D6).
     pub kept_versions: usize,
 }
 
@@ -44,12 +52,15 @@ impl Default for Settings {
             service_ports: 10_000..=20_000,
             max_instances_per_offer: 5,
             decline_offer_duration: Duration::from_secs(120),
+            max_match_questions: 20_000,
+            short_decline_duration: Duration::from_secs(5),
             min_revive_interval: Duration::from_millis(200),
             max_running_deployments: 100,
             kill_retry: Duration::from_secs(30),
             max_kills_in_flight: 100,
             launch_confirm_timeout: Duration::from_secs(300),
             launch_timeout: Duration::from_secs(300),
+            overdue_initial_delay: Duration::from_secs(30),
             confirmation_delay: Duration::from_millis(500),
             reconciliation_initial_delay: Duration::from_secs(15),
             reconciliation_interval: Duration::from_secs(600),

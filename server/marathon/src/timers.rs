@@ -2,7 +2,7 @@
 //!
 //! A timer that fires names what to look at and nothing more; what it finds decides. Stale ones find nothing.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use model::{AppId, InstanceId, Instant};
 
@@ -27,30 +27,63 @@ pub(crate) enum Timer {
     WriteBehind,
 }
 
-/// Armed timers in the order of their moments.
+/// Armed timers in the order of their moments; each is armed once.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Timers(BTreeSet<(Instant, Timer)>);
+pub(crate) struct Timers {
+    by_moment: BTreeSet<(Instant, Timer)>,
+    moments: BTreeMap<Timer, Instant>,
+}
 
 impl Timers {
+    /// Arms `timer`, or moves it.
     pub(crate) fn arm(&mut self, at: Instant, timer: Timer) {
-        self.0.insert((at, timer));
+        if let Some(before) = self.moments.insert(timer.clone(), at) {
+            self.by_moment.remove(&(before, timer.clone()));
+        }
+        self.by_moment.insert((at, timer));
     }
 
     /// Takes out the first timer that is due.
     pub(crate) fn take_due(&mut self, now: Instant) -> Option<Timer> {
-        if self.0.first()?.0 > now {
+        if self.by_moment.first()?.0 > now {
             return None;
         }
-        self.0.pop_first().map(|(_, timer)| timer)
+        let (_, timer) = self.by_moment.pop_first()?;
+        self.moments.remove(&timer);
+        Some(timer)
     }
 
     /// The moment of the first timer.
     pub(crate) fn next(&self) -> Option<Instant> {
-        self.0.first().map(|(at, _)| *at)
+        self.by_moment.first().map(|(at, _)| *at)
     }
 
-    /// Forgets `timer` at whatever moment it is armed. Looks at all of them; for the few singletons only.
+    /// Forgets `timer`.
     pub(crate) fn disarm(&mut self, timer: &Timer) {
-        self.0.retain(|(_, armed)| armed != timer);
+        if let Some(at) = self.moments.remove(timer) {
+            self.by_moment.remove(&(at, timer.clone()));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_timer_armed_again_fires_once_at_its_new_moment() {
+        let mut timers = Timers::default();
+        timers.arm(Instant::from_secs(5), Timer::Kills);
+        timers.arm(Instant::from_secs(3), Timer::Revive);
+        timers.arm(Instant::from_secs(9), Timer::Kills);
+        timers.disarm(&Timer::Confirm);
+        assert_eq!(timers.next(), Some(Instant::from_secs(3)));
+        assert_eq!(timers.take_due(Instant::from_secs(8)), Some(Timer::Revive));
+        assert_eq!(timers.take_due(Instant::from_secs(8)), None);
+        assert_eq!(timers.take_due(Instant::from_secs(9)), Some(Timer::Kills));
+        assert_eq!(timers.next(), None);
+        timers.arm(Instant::from_secs(10), Timer::Kills);
+        timers.disarm(&Timer::Kills);
+        assert_eq!(timers.next(), None);
     }
 }

@@ -6,6 +6,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::marathon::MarathonFlags;
+
 /// Flags of the Mesos master (`MESOS_*`) and of Marathon (`MARATHON_*`), which share the process.
 #[derive(Debug, Clone, Args)]
 #[command(rename_all = "snake_case")]
@@ -31,6 +33,9 @@ pub(crate) struct MasterFlags {
     /// Port of Marathon and its console.
     #[arg(long, env = "MARATHON_HTTP_PORT", default_value_t = 8080)]
     pub(crate) http_port: u16,
+    /// Marathon's limits and times.
+    #[command(flatten)]
+    pub(crate) marathon: MarathonFlags,
     /// Stops when standard input closes (`ekiden local` holds the other end).
     #[arg(long, hide = true)]
     pub(crate) follow_stdin: bool,

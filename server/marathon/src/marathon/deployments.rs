@@ -1,13 +1,14 @@
 //! Deployments: started, stepped, finished, cancelled (marathon.md §8.2, §8.10).
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use model::RequestId;
+use model::{AppId, RequestId};
 use wire::marathon::Event;
 
 use super::Marathon;
 use crate::command::{AppChange, ChangeApps};
-use crate::deployment::{Action, ActionKind, Deployment, DeploymentPlan};
+use crate::deployment::{ActionKind, Deployment, DeploymentPlan};
 use crate::effect::{Refusal, Reply};
 use crate::events;
 use crate::identity::DeploymentId;
@@ -33,7 +34,7 @@ impl Marathon {
     /// Moves on to the next step; the step number is stored before any of its actions.
     fn begin_step(&mut self, mut deployment: Deployment) {
         deployment.current_step += 1;
-        self.persist(records::put_deployment(&deployment));
+        self.persist_deployment(&deployment);
         let Some(step) = deployment.step() else { return };
         let info = events::step_info(&deployment.plan, step, self.wall());
         for action in &step.actions {
@@ -45,17 +46,38 @@ impl Marathon {
         }
         let id = deployment.plan.id.clone();
         self.publish(Event::DeploymentInfo(info));
-        self.stepping.insert(id.clone());
+        self.await_step(&deployment);
         self.state.deployments.insert(id, Arc::new(deployment));
     }
 
-    /// Takes the next step if all actions of the current one have reached their target.
+    /// Notes which apps the current step waits for. An action that has reached its target once is done, whatever
+    /// fails later, as in the original.
+    pub(super) fn await_step(&mut self, deployment: &Deployment) {
+        let id = deployment.plan.id.clone();
+        let actions = deployment.step().into_iter().flat_map(|step| &step.actions);
+        let awaited = actions.filter(|action| action.kind != ActionKind::Start);
+        let awaited: BTreeSet<_> = awaited.map(|action| action.app.clone()).collect();
+        if awaited.is_empty() {
+            self.stepping.insert(id.clone());
+        }
+        self.unfinished.insert(id, awaited);
+    }
+
+    /// The action of `app` in the current step, if there is one, has reached its target.
+    pub(super) fn finish_action(&mut self, app: &AppId) {
+        let Some(id) = self.state.locks.get(app) else { return };
+        if let Some(unfinished) = self.unfinished.get_mut(id)
+            && unfinished.remove(app)
+            && unfinished.is_empty()
+        {
+            self.stepping.insert(id.clone());
+        }
+    }
+
+    /// Takes the next step; all actions of the current one have reached their targets.
     pub(super) fn advance(&mut self, id: &DeploymentId) {
         let Some(deployment) = self.state.deployments.get(id).cloned() else { return };
         let Some(step) = deployment.step() else { return };
-        if !step.actions.iter().all(|action| self.is_done(action)) {
-            return;
-        }
         for action in step.actions.iter().filter(|action| action.kind == ActionKind::Stop) {
             self.publish(events::app_terminated(&action.app, self.wall()));
         }
@@ -68,11 +90,6 @@ impl Marathon {
         self.publish(events::deployment_success(&deployment.plan, self.wall()));
     }
 
-    fn is_done(&self, action: &Action) -> bool {
-        let definition = self.state.apps.get(&action.app).map(|app| Arc::clone(&app.definition));
-        self.next_actions(&action.app, action.kind, definition.as_deref()).is_done
-    }
-
     /// Ends a deployment where it stands; instances stay as they are.
     pub(super) fn drop_deployment(&mut self, id: &DeploymentId) {
         let Some(deployment) = self.state.deployments.get(id).cloned() else { return };
@@ -83,6 +100,7 @@ impl Marathon {
     fn forget_deployment(&mut self, deployment: &Deployment) {
         let id = &deployment.plan.id;
         self.state.deployments.remove(id);
+        self.unfinished.remove(id);
         for intent in &deployment.plan.intents {
             self.state.locks.remove(&intent.app);
             self.touched.insert(intent.app.clone());

@@ -5,7 +5,6 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use imbl::OrdMap;
 use model::{AppId, Timestamp};
 
 use super::Marathon;
@@ -18,8 +17,7 @@ use crate::plan::{self, CyclicDependencies};
 use crate::records::{self, Path};
 use crate::run_spec::{RunSpec, VersionedRunSpec};
 use crate::snapshot::App;
-
-type Tree = OrdMap<AppId, Arc<VersionedRunSpec>>;
+use crate::tree::Tree;
 
 impl Marathon {
     pub(super) fn change_apps(&mut self, change: ChangeApps) {
@@ -49,9 +47,10 @@ impl Marathon {
             self.tell_failure(&group, version, &refusal);
             return Err(refusal);
         }
-        self.store(&plan);
         let apps = change.changes.iter().filter_map(|change| tree.get(change.app()).cloned());
         let deploying = Deploying { id: plan.id.clone(), version, apps: apps.collect() };
+        self.tree = tree;
+        self.store(&plan);
         self.publish(events::group_change_success(&group, version, self.wall()));
         if let Some(caller) = &change.caller {
             for stored in &deploying.apps {
@@ -78,23 +77,16 @@ impl Marathon {
         if !change.force && self.state.deployments.len() >= most as usize {
             return Err(Refusal::TooManyDeployments(most));
         }
-        let old: Tree = self
-            .state
-            .apps
-            .iter()
-            .map(|(id, app)| (id.clone(), Arc::clone(&app.definition)))
-            .collect();
-        let mut tree = old.clone();
+        let mut tree = self.tree.clone();
         for change in &change.changes {
-            let changed = self.changed(change, &tree, version)?;
-            match changed {
-                Some(definition) => tree.insert(change.app().clone(), Arc::new(definition)),
+            match self.changed(change, &tree, version)? {
+                Some(definition) => tree.insert(Arc::new(definition)),
                 None => tree.remove(change.app()),
-            };
+            }
         }
         let ids: BTreeSet<&AppId> = change.changes.iter().map(AppChange::app).collect();
         let intents = ids.into_iter().filter_map(|app| {
-            let (original, target) = (old.get(app).cloned(), tree.get(app).cloned());
+            let (original, target) = (self.tree.get(app).cloned(), tree.get(app).cloned());
             let differs =
                 original.as_ref().map(|old| old.version) != target.as_ref().map(|new| new.version);
             differs.then(|| Intent { app: app.clone(), original, target })
@@ -157,11 +149,11 @@ impl Marathon {
         old: Option<&RunSpec>,
         tree: &Tree,
     ) -> Result<RunSpec, Refusal> {
-        let others = tree.values().flat_map(|definition| definition.spec.service_ports());
-        let used = others.filter(|port| *port != 0).collect();
         let range = self.settings.service_ports.clone();
         let (min, max) = (*range.start(), *range.end());
-        spec.with_service_ports(old, &used, range)
+        // Neither what an app has now, nor what it had before this change.
+        let free = tree.free_ports().filter(|port| !self.tree.is_used(*port));
+        spec.with_service_ports(old, free, range)
             .map_err(|_| Refusal::ServicePortsExhausted { min, max })
     }
 
@@ -198,14 +190,13 @@ impl Marathon {
             self.touched.insert(intent.app.clone());
         }
         if !plan.intents.is_empty() {
-            self.state.root_version = plan.version;
-            self.persist(records::put_root_version(plan.version));
+            self.persist_root_version(plan.version);
         }
     }
 
     fn store_app(&mut self, definition: &Arc<VersionedRunSpec>) {
         let id = definition.spec.id().clone();
-        self.persist(records::put_version(definition));
+        self.persist_definition(definition);
         self.persist(records::put_pointer(&id, definition.version));
         let versions = self.state.versions.entry(id.clone()).or_default();
         versions.insert(definition.version, Arc::clone(definition));
@@ -222,7 +213,7 @@ impl Marathon {
     /// Drops old versions that no instance runs and no deployment may go back to.
     fn prune_versions(&mut self, app: &AppId) {
         let Some(versions) = self.state.versions.get(app) else { return };
-        let Some(excess) = versions.len().checked_sub(self.settings.kept_versions + 1) else {
+        let Some(excess) = versions.len().checked_sub(self.settings.kept_versions) else {
             return;
         };
         let instances = self.state.instances_of(app).map(|instance| instance.version);
@@ -268,17 +259,14 @@ impl Marathon {
 fn check_place(id: &AppId, tree: &Tree) -> Result<(), Refusal> {
     let mut above = id.parent();
     while let Some(group) = above {
-        if tree.contains_key(&group) {
+        if tree.get(&group).is_some() {
             return Err(Refusal::BelowApp(id.clone()));
         }
         above = group.parent();
     }
-    let prefix = format!("{id}/");
-    let mut below = tree.range(id.clone()..).map(|(id, _)| id).skip_while(|below| *below == id);
     // Ids such as `/a-b` sort between `/a` and `/a/b`.
-    let is_group = below
-        .by_ref()
-        .take_while(|below| below.as_str().starts_with(id.as_str()))
-        .any(|below| below.as_str().starts_with(&prefix));
+    let first = AppId::parse(&format!("{id}/0")).ok();
+    let below = first.iter().flat_map(|first| tree.from(first)).next();
+    let is_group = below.is_some_and(|below| below.is_within(id));
     if is_group { Err(Refusal::GroupExists(id.clone())) } else { Ok(()) }
 }

@@ -1,8 +1,9 @@
 //! Instances: every change of one passes here, so that counts, indices, events and records agree with it.
 
+use std::cmp::Ordering;
 use std::sync::Arc;
 
-use model::{AppId, InstanceId};
+use model::{AppId, InstanceId, Timestamp};
 
 use super::Marathon;
 use crate::deployment::ActionKind;
@@ -53,6 +54,32 @@ impl Tally {
     }
 }
 
+/// What the reconciler sees of an instance: while it stays the same there is nothing new to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Relevance {
+    version: Timestamp,
+    goal: Goal,
+    is_wanted: bool,
+    is_ready: bool,
+    is_running: bool,
+    is_active: bool,
+    waits: bool,
+}
+
+impl Relevance {
+    fn of(instance: &Instance) -> Self {
+        Self {
+            version: instance.version,
+            goal: instance.goal,
+            is_wanted: instance.is_wanted(),
+            is_ready: instance.is_ready(),
+            is_running: instance.condition == Condition::Running,
+            is_active: instance.condition.is_active(),
+            waits: instance.waits_for_launch(),
+        }
+    }
+}
+
 /// When a changed instance is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Write {
@@ -60,7 +87,7 @@ pub(super) enum Write {
     Now,
     /// Soon, together with others.
     Behind,
-    /// Not at all: it only waits, or comes from a record.
+    /// Not at all: it only waits, or is about to be forgotten.
     Never,
 }
 
@@ -82,7 +109,7 @@ impl Marathon {
         match write {
             Write::Now => {
                 self.unwritten.remove(&instance.id);
-                self.persist(records::put_instance(&instance));
+                self.write(&instance);
             }
             Write::Behind => {
                 if self.unwritten.is_empty() {
@@ -99,6 +126,14 @@ impl Marathon {
         }
     }
 
+    /// Takes an instance from its record; nothing about it is news.
+    pub(super) fn restore(&mut self, instance: Instance) {
+        let instance = Arc::new(instance);
+        let of_app = self.state.instances.entry(instance.app.clone()).or_default();
+        of_app.insert(instance.id.clone(), Arc::clone(&instance));
+        self.index(&instance.app, None, Some(&instance));
+    }
+
     /// Forgets an instance and its record.
     pub(super) fn remove(&mut self, id: &InstanceId) {
         let Some(instance) = self.instance(id).cloned() else { return };
@@ -110,6 +145,8 @@ impl Marathon {
         }
         self.index(&instance.app, Some(&instance), None);
         self.unwritten.remove(id);
+        self.timers.disarm(&Timer::Launch(id.clone()));
+        self.timers.disarm(&Timer::Unreachable(id.clone()));
         if let Some(task) = &instance.task {
             self.forget_kill(&task.id);
             self.subscription.unconfirmed.remove(&task.id);
@@ -147,7 +184,9 @@ impl Marathon {
             self.refresh_launchable(app);
         }
         self.requeued.insert(app.clone());
-        self.touched.insert(app.clone());
+        if old.map(Relevance::of) != new.map(Relevance::of) {
+            self.touched.insert(app.clone());
+        }
     }
 
     pub(super) fn change_app(&mut self, id: &AppId, change: impl FnOnce(&mut App)) {
@@ -162,11 +201,11 @@ impl Marathon {
 
     /// Does what the app's action, or else its definition, wants of its instances now.
     pub(super) fn reconcile(&mut self, app: &AppId) {
-        if let Some(deployment) = self.state.locks.get(app) {
-            self.stepping.insert(deployment.clone());
-        }
         let Some((kind, target)) = self.wanted_of(app) else { return };
         let next = self.next_actions(app, kind, target.as_deref());
+        if next.is_done {
+            self.finish_action(app);
+        }
         for id in &next.decommission {
             self.decommission(id);
         }
@@ -185,18 +224,13 @@ impl Marathon {
         let definition = self.state.apps.get(app).map(|app| Arc::clone(&app.definition));
         let deployment = self.state.locks.get(app).and_then(|id| self.state.deployments.get(id));
         let Some(deployment) = deployment else { return Some((ActionKind::Scale, definition)) };
-        let current = deployment.current_step.saturating_sub(1);
-        let mut steps = deployment.plan.steps.iter().enumerate();
-        let last = |kind: &ActionKind| *kind != ActionKind::Start;
-        let (position, kind) = steps.find_map(|(position, step)| {
-            let mut of_app = step.actions.iter().filter(|action| action.app == *app);
-            of_app.find(|action| last(&action.kind)).map(|action| (position, action.kind))
-        })?;
-        if deployment.current_step == 0 || position > current {
-            return None;
+        let (step, kind) = deployment.plan.action_of(app)?;
+        match step.cmp(&deployment.current_step) {
+            Ordering::Greater => None,
+            Ordering::Equal => Some((kind, definition)),
+            // A finished action is kept up like any definition.
+            Ordering::Less => Some((ActionKind::Scale, definition)),
         }
-        // A finished action is kept up like any definition.
-        Some((if position == current { kind } else { ActionKind::Scale }, definition))
     }
 
     /// The reconciler's answer, short-cut where the sums already say that nothing is to be done.
@@ -213,6 +247,9 @@ impl Marathon {
                 let is_done = tally.ready == wanted && tally.leaving == 0;
                 return NextActions { is_done, ..NextActions::default() };
             }
+        }
+        if target.is_none() && tally.leaving == tally.all {
+            return NextActions { is_done: tally.all == 0, ..NextActions::default() };
         }
         rollout::next_actions(kind, target, &self.instances_of(app))
     }
@@ -245,9 +282,8 @@ impl Marathon {
         let task = instance.task.clone();
         let lives = instance.condition.is_active() && instance.condition != Condition::Unreachable;
         if let (true, Some(task)) = (lives, task) {
-            let instance_id = instance.id.clone();
             self.put(instance, Write::Now);
-            self.kill(&instance_id, &task);
+            self.kill(&task);
         } else {
             // Should its agent come back with it, it is killed as unknown.
             self.put(instance, Write::Never);
@@ -258,11 +294,19 @@ impl Marathon {
     /// Writes what has changed without a durable write of its own.
     pub(super) fn write_behind(&mut self) {
         for id in std::mem::take(&mut self.unwritten) {
-            if let Some(instance) = self.instance(&id) {
-                let write = records::put_instance(instance);
-                self.persist(write);
+            if let Some(instance) = self.instance(&id).cloned() {
+                self.write(&instance);
             }
         }
+    }
+
+    fn write(&mut self, instance: &Instance) {
+        let write = if self.is_being_killed(instance) {
+            records::put_instance(&Instance { condition: Condition::Killing, ..instance.clone() })
+        } else {
+            records::put_instance(instance)
+        };
+        self.persist(write);
     }
 
     /// Notes whether the app has something to launch now.

@@ -1,46 +1,36 @@
 //! Kills: sent once the goal is stored, repeated until the task has ended (marathon.md §8.6).
 
+mod orders;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use model::{AgentId, AppId, InstanceId, Instant, TaskId};
+use model::{AgentId, AppId, TaskId};
 
 use super::Marathon;
+use super::instances::Write;
 use crate::command::{AfterKill, AppChange, ChangeApps, KillTasks, TaskSelection};
 use crate::effect::{Call, Refusal, Reply};
-use crate::instance::{Condition, Instance, Task};
+use crate::instance::{Condition, Goal, Instance, Task};
 use crate::timers::Timer;
 
-/// Tasks to be killed that have not ended.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Kills {
-    ordered: BTreeMap<TaskId, Kill>,
-    in_flight: usize,
-}
-
-#[derive(Debug, Clone)]
-struct Kill {
-    agent: AgentId,
-    sent: Option<Instant>,
-}
+pub(super) use orders::Orders;
 
 impl Marathon {
     /// Orders the end of `task`.
-    pub(super) fn kill(&mut self, instance: &InstanceId, task: &Task) {
-        debug_assert!(task.id.as_str().starts_with(instance.as_str()), "a task of its instance");
-        let kill = Kill { agent: task.agent.clone(), sent: None };
-        if self.kills.ordered.contains_key(&task.id) {
-            return;
-        }
-        self.kills.ordered.insert(task.id.clone(), kill);
+    pub(super) fn kill(&mut self, task: &Task) {
+        self.kill_task(task.id.clone(), Some(task.agent.clone()));
+    }
+
+    /// Orders the end of a task, also of one that no instance owns.
+    pub(super) fn kill_task(&mut self, task: TaskId, agent: Option<AgentId>) {
+        self.kills.add(task, agent);
         self.send_kills();
     }
 
     /// The task has ended, or is nobody's any more.
     pub(super) fn forget_kill(&mut self, task: &TaskId) {
-        let Some(kill) = self.kills.ordered.remove(task) else { return };
-        if kill.sent.is_some() {
-            self.kills.in_flight -= 1;
+        if self.kills.remove(task) {
             self.send_kills();
         }
     }
@@ -50,29 +40,27 @@ impl Marathon {
         if !self.subscription.is_connected {
             return;
         }
-        let (now, retry) = (self.now, self.settings.kill_retry);
-        let mut calls = Vec::new();
-        for (task, kill) in &mut self.kills.ordered {
-            match kill.sent {
-                Some(sent) if sent + retry > now => continue,
-                Some(_) => {}
-                None if self.kills.in_flight >= self.settings.max_kills_in_flight => continue,
-                None => self.kills.in_flight += 1,
-            }
-            kill.sent = Some(now);
-            calls.push(Call::Kill { task: task.clone(), agent: Some(kill.agent.clone()) });
+        let (retry, most) = (self.settings.kill_retry, self.settings.max_kills_in_flight);
+        for (task, agent) in self.kills.take_due(self.now, retry, most) {
+            self.call(Call::Kill { task, agent });
         }
-        if !calls.is_empty() {
-            self.timers.arm(now + retry, Timer::Kills);
+        if let Some(again) = self.kills.next_retry(retry) {
+            self.timers.arm(again, Timer::Kills);
         }
-        calls.into_iter().for_each(|call| self.call(call));
     }
 
     /// A new connection: what was sent on the old one may be lost.
     pub(super) fn resend_kills(&mut self) {
-        self.kills.ordered.values_mut().for_each(|kill| kill.sent = None);
-        self.kills.in_flight = 0;
+        self.kills.start_over();
         self.send_kills();
+    }
+
+    /// Whether a task of an instance that stays wanted is to be killed.
+    ///
+    /// Such kills follow from nothing else that is stored, so the instance's record says so.
+    pub(super) fn is_being_killed(&self, instance: &Instance) -> bool {
+        let is_ordered = instance.task.as_ref().is_some_and(|task| self.kills.contains(&task.id));
+        is_ordered && instance.goal == Goal::Running && instance.condition.is_active()
     }
 
     /// A client's request to kill tasks.
@@ -129,7 +117,11 @@ impl Marathon {
             (_, Condition::Unreachable | Condition::UnreachableInactive) => {
                 self.decommission(&instance.id);
             }
-            (Some(task), condition) if condition.is_active() => self.kill(&instance.id, task),
+            (Some(task), condition) if condition.is_active() => {
+                self.kill(task);
+                // The answer to the client promises it, whoever leads then.
+                self.put(instance.clone(), Write::Now);
+            }
             (_, _) => {} // It has ended and waits for launch already.
         }
     }

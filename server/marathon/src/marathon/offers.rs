@@ -4,6 +4,7 @@
 //! instances spread over agents. Provisioned instances are written before their ACCEPT leaves.
 
 use std::collections::BTreeMap;
+use std::ops::Bound;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,8 +18,7 @@ use crate::instance::{Condition, Task};
 use crate::matching::{self, Placement};
 use crate::offer::Offer;
 use crate::queue::{RejectReason, UnusedOffer};
-use crate::run_spec::{Operator, VersionedRunSpec};
-use crate::timers::Timer;
+use crate::run_spec::VersionedRunSpec;
 
 /// An offer during the pass.
 struct Tray {
@@ -26,88 +26,107 @@ struct Tray {
     left: Resources,
     launches: Vec<Launch>,
     refused: BTreeMap<AppId, Vec<RejectReason>>,
+    /// Every app has been asked, and none fits what is left.
+    is_done: bool,
+}
+
+/// The offers of one pass, and how many more questions may be asked.
+struct Pass {
+    trays: Vec<Tray>,
+    questions: usize,
 }
 
 impl Marathon {
     pub(super) fn offers(&mut self, offers: Vec<Offer>) {
-        let mut trays: Vec<Tray> = offers
-            .into_iter()
-            .map(|offer| Tray {
-                left: offer.resources.clone(),
-                offer: Arc::new(offer),
-                launches: Vec::new(),
-                refused: BTreeMap::new(),
-            })
-            .collect();
-        while self.fill_one_round(&mut trays) {}
-        for tray in &trays {
+        let tray = |offer: Offer| Tray {
+            left: offer.resources.clone(),
+            offer: Arc::new(offer),
+            launches: Vec::new(),
+            refused: BTreeMap::new(),
+            is_done: false,
+        };
+        let trays = offers.into_iter().map(tray).collect();
+        let mut pass = Pass { trays, questions: self.settings.max_match_questions };
+        while self.fill_one_round(&mut pass) {}
+        for tray in &pass.trays {
             self.count(tray);
         }
-        self.answer(trays);
+        self.answer(pass.trays);
     }
 
     /// Places at most one instance on each offer; says whether any was placed.
-    fn fill_one_round(&mut self, trays: &mut [Tray]) -> bool {
+    fn fill_one_round(&mut self, pass: &mut Pass) -> bool {
         let mut placed_any = false;
-        for index in 0..trays.len() {
-            if trays[index].launches.len() >= self.settings.max_instances_per_offer {
+        for index in 0..pass.trays.len() {
+            let tray = &pass.trays[index];
+            if tray.is_done || tray.launches.len() >= self.settings.max_instances_per_offer {
                 continue;
             }
-            let Some(spreads) = self.fill(&mut trays[index]) else { continue };
+            let Some(spreads) = self.fill(&mut pass.trays[index], &mut pass.questions) else {
+                continue;
+            };
             placed_any = true;
             // An even spread may now allow what it refused before.
             if let Some(app) = spreads {
-                trays.iter_mut().for_each(|tray| drop(tray.refused.remove(&app)));
+                for tray in &mut pass.trays {
+                    tray.is_done &= tray.refused.remove(&app).is_none();
+                }
             }
         }
         placed_any
     }
 
     /// Places one instance of any app on the offer. `None`: none fits; else the app, if it is one that spreads.
-    fn fill(&mut self, tray: &mut Tray) -> Option<Option<AppId>> {
-        for app in self.launch_order() {
-            if tray.refused.contains_key(&app) {
-                continue;
+    ///
+    /// Apps take turns: the one after the last that was placed is asked first, so that none is always last.
+    fn fill(&mut self, tray: &mut Tray, questions: &mut usize) -> Option<Option<AppId>> {
+        let mut asked = self.next_launchable(self.last_placed.as_ref())?;
+        let first = asked.clone();
+        loop {
+            *questions = questions.checked_sub(1)?;
+            if let Some(definition) = self.launch_definition(&asked, tray) {
+                let placed = self.instances_of(&asked);
+                let placed = placed.values().map(|instance| &**instance);
+                let (offer, left) = (&tray.offer, &tray.left);
+                match matching::place(&definition, offer, left, placed, &mut self.entropy) {
+                    Err(reasons) => drop(tray.refused.insert(asked.clone(), reasons)),
+                    Ok(placement) => {
+                        self.provision(&asked, &definition, tray, placement);
+                        self.last_placed = Some(asked.clone());
+                        return Some(definition.spec.spreads().then_some(asked));
+                    }
+                }
             }
-            let Some(definition) = self.launch_definition(&app) else { continue };
-            let placed = self.instances_of(&app);
-            let placed = placed.values().map(|instance| &**instance);
-            match matching::place(&definition, &tray.offer, &tray.left, placed, &mut self.entropy) {
-                Err(reasons) => {
-                    tray.refused.insert(app, reasons);
-                }
-                Ok(placement) => {
-                    self.provision(&app, &definition, tray, placement);
-                    let spreads = definition.spec.constraints().iter();
-                    let spreads =
-                        spreads.map(|c| &c.operator).any(|o| matches!(o, Operator::GroupBy(_)));
-                    return Some(spreads.then_some(app));
-                }
+            asked = self.next_launchable(Some(&asked))?;
+            if asked == first {
+                tray.is_done = true;
+                return None;
             }
         }
-        None
     }
 
-    /// The apps that have something to launch, beginning anywhere, so that none is always last.
-    fn launch_order(&mut self) -> Vec<AppId> {
-        let mut apps: Vec<AppId> = self.launchable.iter().cloned().collect();
-        let start = self.entropy.below(apps.len() as u64);
-        apps.rotate_left(usize::try_from(start).unwrap_or(0));
-        apps
+    /// The app that has something to launch and comes after `app`, in a circle.
+    fn next_launchable(&self, app: Option<&AppId>) -> Option<AppId> {
+        let after = app.and_then(|app| {
+            self.launchable.range::<AppId, _>((Bound::Excluded(app), Bound::Unbounded)).next()
+        });
+        after.or_else(|| self.launchable.first()).cloned()
     }
 
-    /// The definition that a launch of `app` uses: the old one until its deployment has reached it.
-    fn launch_definition(&self, app: &AppId) -> Option<Arc<VersionedRunSpec>> {
+    /// The definition that a launch of `app` uses: the old one until its deployment has reached it. `None` when
+    /// the offer has been refused already.
+    fn launch_definition(&self, app: &AppId, tray: &Tray) -> Option<Arc<VersionedRunSpec>> {
+        if tray.refused.contains_key(app) {
+            return None;
+        }
         let current = self.state.apps.get(app).map(|app| &app.definition);
         let deployment = self.state.locks.get(app).and_then(|id| self.state.deployments.get(id));
         let Some(deployment) = deployment else { return current.cloned() };
-        let reached = deployment.plan.steps.iter().take(deployment.current_step);
-        let is_reached = reached.flat_map(|step| &step.actions).any(|action| action.app == *app);
-        if is_reached {
+        let plan = &deployment.plan;
+        if plan.first_step_of(app).is_some_and(|first| first <= deployment.current_step) {
             return current.cloned();
         }
-        let intent = deployment.plan.intents.iter().find(|intent| intent.app == *app)?;
-        intent.original.clone()
+        plan.intent_of(app)?.original.clone()
     }
 
     /// Turns the app's oldest waiting instance into a task on this offer.
@@ -142,8 +161,7 @@ impl Marathon {
         let launch =
             Launch { instance: Arc::new(instance.clone()), definition: Arc::clone(definition) };
         tray.launches.push(launch);
-        let overdue = self.now + self.settings.launch_confirm_timeout;
-        self.timers.arm(overdue, Timer::Launch(instance.id.clone()));
+        self.watch_launch(&instance);
         self.backoffs.alive(app, self.now);
         self.put(instance, Write::Now);
     }
@@ -176,17 +194,25 @@ impl Marathon {
             Duration::ZERO
         };
         let mut declined = Vec::new();
+        let mut unasked = Vec::new();
+        let asked_nobody = self.launchable.is_empty();
         for tray in trays {
-            if tray.launches.is_empty() {
-                declined.push(tray.offer.id.clone());
-                continue;
-            }
             let offer = tray.offer.id.clone();
-            self.call(Call::Accept { offer, launches: tray.launches, refuse });
+            if !tray.launches.is_empty() {
+                self.call(Call::Accept { offer, launches: tray.launches, refuse });
+            } else if tray.is_done || asked_nobody {
+                declined.push(offer);
+            } else {
+                unasked.push(offer);
+            }
         }
-        if !declined.is_empty() {
-            let refuse = self.settings.decline_offer_duration;
-            self.call(Call::Decline { offers: declined, refuse });
+        let long = self.settings.decline_offer_duration;
+        // Matching was stopped before every app had been asked: they are to come back soon.
+        for (offers, refuse) in [(declined, long), (unasked, self.settings.short_decline_duration)]
+        {
+            if !offers.is_empty() {
+                self.call(Call::Decline { offers, refuse });
+            }
         }
     }
 }

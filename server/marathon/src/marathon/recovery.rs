@@ -7,10 +7,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use model::{AppId, InstanceId, Instant, Timestamp};
+use model::{AppId, Instant, Timestamp};
 
 use super::Marathon;
-use super::instances::Write;
 use crate::deployment::{Action, ActionKind, Deployment, DeploymentPlan, DeploymentStep, Intent};
 use crate::entropy::Entropy;
 use crate::identity::DeploymentId;
@@ -20,6 +19,7 @@ use crate::run_spec::VersionedRunSpec;
 use crate::settings::Settings;
 use crate::snapshot::{App, Snapshot, TaskFailure};
 use crate::timers::Timer;
+use crate::tree::Tree;
 use crate::wall_clock::WallClock;
 
 /// What a core begins with beside its records.
@@ -37,33 +37,38 @@ pub struct Start {
 
 /// The records by kind.
 #[derive(Default)]
-struct Records {
-    pointers: BTreeMap<AppId, Timestamp>,
-    failures: BTreeMap<AppId, TaskFailure>,
-    instances: Vec<Instance>,
-    deployments: Vec<(DeploymentId, StoredDeployment)>,
+pub(super) struct Records {
+    pub(super) pointers: BTreeMap<AppId, Timestamp>,
+    pub(super) failures: BTreeMap<AppId, TaskFailure>,
+    pub(super) instances: Vec<Instance>,
+    /// In the order of the changes they make.
+    pub(super) deployments: BTreeMap<(Timestamp, DeploymentId), StoredDeployment>,
 }
 
 impl Marathon {
     /// A core without any history.
     pub fn new(start: Start) -> Self {
         Self {
+            tree: Tree::new(start.settings.service_ports.clone()),
             settings: start.settings,
             entropy: Entropy::new(start.seed),
             state: Snapshot { clock: WallClock::new(start.now, start.wall), ..Snapshot::default() },
             now: start.now,
+            writes: Default::default(),
             effects: Vec::new(),
             timers: Default::default(),
             wakes_at: None,
             tallies: BTreeMap::new(),
             waiting: BTreeMap::new(),
             launchable: Default::default(),
+            last_placed: None,
             backoffs: Default::default(),
             statistics: BTreeMap::new(),
             kills: Default::default(),
             subscription: Default::default(),
             unwritten: Default::default(),
             touched: Default::default(),
+            unfinished: BTreeMap::new(),
             stepping: Default::default(),
             requeued: Default::default(),
         }
@@ -82,13 +87,15 @@ impl Marathon {
         for (path, value) in stored {
             core.take_record(path, value, &mut records)?;
         }
+        core.redo(&mut records);
         for (app, version) in &records.pointers {
             let definition = core.stored_version(app, *version)?;
+            core.tree.insert(Arc::clone(&definition));
             let last_failure = records.failures.remove(app).map(Arc::new);
             let app_state = App { definition, counts: Default::default(), last_failure };
             core.state.apps.insert(app.clone(), Arc::new(app_state));
         }
-        for (id, stored) in records.deployments {
+        for ((_, id), stored) in records.deployments {
             core.restore_deployment(id, stored)?;
         }
         for instance in records.instances {
@@ -97,8 +104,7 @@ impl Marathon {
         core.touched.extend(core.state.apps.keys().cloned());
         core.touched.extend(core.state.instances.keys().cloned());
         core.touched.extend(core.state.versions.keys().cloned());
-        core.stepping.extend(core.state.deployments.keys().cloned());
-        core.effects.clear();
+        core.touched.extend(core.state.locks.keys().cloned());
         Ok(core)
     }
 
@@ -127,7 +133,8 @@ impl Marathon {
                 records.instances.push(records::read_instance(path, id, value)?);
             }
             Some(Path::Deployment(id)) => {
-                records.deployments.push((id, records::read(path, value)?));
+                let deployment: StoredDeployment = records::read(path, value)?;
+                records.deployments.insert((deployment.version, id), deployment);
             }
         }
         Ok(())
@@ -172,39 +179,23 @@ impl Marathon {
         for intent in &intents {
             self.state.locks.insert(intent.app.clone(), id.clone());
         }
-        let plan = DeploymentPlan { id: id.clone(), version: stored.version, steps, intents };
+        let plan = DeploymentPlan::new(id.clone(), stored.version, steps, intents);
         let deployment = Deployment { plan: Arc::new(plan), current_step: stored.current_step };
+        self.await_step(&deployment);
         self.state.deployments.insert(id, Arc::new(deployment));
         Ok(())
     }
 
     fn restore_instance(&mut self, instance: Instance) {
-        let id: InstanceId = instance.id.clone();
-        let kill = instance
-            .task
-            .clone()
-            .filter(|_| instance.goal == Goal::Decommissioned && instance.condition.is_active());
-        match instance.condition {
-            Condition::Provisioned | Condition::Staging | Condition::Starting => {
-                self.timers.arm(self.now, Timer::Launch(id.clone()));
-            }
-            Condition::Unreachable | Condition::UnreachableInactive => {
-                self.timers.arm(self.now, Timer::Unreachable(id.clone()));
-            }
-            Condition::Scheduled
-            | Condition::Running
-            | Condition::Killing
-            | Condition::Finished
-            | Condition::Killed
-            | Condition::Failed
-            | Condition::Error
-            | Condition::Gone
-            | Condition::Dropped
-            | Condition::Unknown => {}
+        let is_leaving = instance.goal == Goal::Decommissioned && instance.condition.is_active();
+        let is_being_killed = instance.condition == Condition::Killing;
+        let kill = instance.task.clone().filter(|_| is_leaving || is_being_killed);
+        if instance.condition.is_unreachable() {
+            self.timers.arm(self.now, Timer::Unreachable(instance.id.clone()));
         }
-        self.put(instance, Write::Never);
+        self.restore(instance);
         if let Some(task) = kill {
-            self.kill(&id, &task);
+            self.kill(&task);
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use model::{InstanceId, TaskState};
+use model::TaskState;
 
 use super::Marathon;
 use super::instances::Write;
@@ -12,7 +12,6 @@ use crate::events;
 use crate::identity;
 use crate::instance::{Condition, Goal, Instance};
 use crate::records;
-use crate::run_spec::UnreachableStrategy;
 use crate::snapshot::TaskFailure;
 use crate::timers::Timer;
 
@@ -46,41 +45,37 @@ impl Marathon {
                 self.publish(events::unknown_instance_terminated(&instance, &app, condition, wall));
             }
         } else if condition != Condition::Unreachable {
-            let (task, agent) = (update.task.clone(), update.agent.clone());
-            self.call(Call::Kill { task, agent });
+            return self.kill_task(update.task.clone(), update.agent.clone());
         }
+        self.forget_kill(&update.task);
     }
 
     fn own_update(&mut self, mut instance: Instance, update: &StatusUpdate) {
-        let condition = condition_of(update);
-        let Some(task) = &mut instance.task else { return };
-        let is_early = matches!(condition, Condition::Staging | Condition::Starting);
-        if is_early && instance.condition == Condition::Running {
-            return; // An answer to reconciliation that the running update has overtaken.
-        }
+        let news = News::of(instance.condition, condition_of(update));
+        let Some(task) = instance.task.as_mut().filter(|_| news != News::Stale) else { return };
         let before = (task.state, task.addresses.clone(), instance.healthy);
         task.state = Some(update.state);
         if !update.addresses.is_empty() {
             task.addresses.clone_from(&update.addresses);
         }
-        if condition == Condition::Running && task.started_at.is_none() {
+        if news == News::Lives(Condition::Running) && task.started_at.is_none() {
             task.started_at = Some(self.state.clock.read(self.now));
         }
         let healthy = update.healthy.or(instance.healthy);
-        if before != (task.state, task.addresses.clone(), healthy) {
+        let is_told = before == (task.state, task.addresses.clone(), healthy);
+        if !is_told {
             let told = task.clone();
             let event = events::status_update(&instance, &told, update, self.wall());
             self.publish(event);
-        } else if instance.condition == condition {
-            return; // Told before.
         }
         instance.healthy = healthy;
-        if condition.is_terminal() {
-            self.ended(instance, update, condition);
-        } else if condition == Condition::Unreachable {
-            self.became_unreachable(instance, update);
-        } else {
-            self.lives(instance, condition);
+        match news {
+            News::Ended(condition) => self.ended(instance, update, condition),
+            // Told before or not: its time may have come.
+            News::Unreachable => self.became_unreachable(instance, update),
+            News::Lives(condition) if is_told && instance.condition == condition => {}
+            News::Lives(condition) => self.lives(instance, condition),
+            News::Stale => {}
         }
     }
 
@@ -90,14 +85,11 @@ impl Marathon {
             instance.since = self.wall();
         }
         self.backoffs.alive(&instance.app, self.now);
-        if matches!(condition, Condition::Staging | Condition::Starting) {
-            let overdue = self.now + self.settings.launch_timeout;
-            self.timers.arm(overdue, Timer::Launch(instance.id.clone()));
-        }
-        let (id, goal, task) = (instance.id.clone(), instance.goal, instance.task.clone());
+        self.watch_launch(&instance);
+        let (goal, task) = (instance.goal, instance.task.clone());
         self.put(instance, Write::Behind);
         if let (Goal::Decommissioned, Some(task)) = (goal, task) {
-            self.kill(&id, &task);
+            self.kill(&task);
         }
     }
 
@@ -106,7 +98,7 @@ impl Marathon {
             let id = task.id.clone();
             self.forget_kill(&id);
         }
-        instance.condition = condition;
+        let was = std::mem::replace(&mut instance.condition, condition);
         instance.since = self.wall();
         instance.healthy = None;
         self.note_failure(&instance, update);
@@ -115,9 +107,7 @@ impl Marathon {
             self.put(instance, Write::Never);
             return self.remove(&id);
         }
-        // A stale offer is not the app's fault.
-        let stale_offer = update.reason.as_deref() == Some("REASON_INVALID_OFFERS");
-        if condition.delays_launch() && !stale_offer {
+        if condition.delays_launch() && !never_started(was, update) {
             self.delay_launch(&instance);
         }
         self.put(instance, Write::Now);
@@ -166,78 +156,78 @@ impl Marathon {
         self.persist(records::put_failure(&instance.app, &failure));
         self.change_app(&instance.app, |app| app.last_failure = Some(Arc::new(failure)));
     }
+}
 
-    fn became_unreachable(&mut self, mut instance: Instance, update: &StatusUpdate) {
-        if !matches!(instance.condition, Condition::Unreachable | Condition::UnreachableInactive) {
-            instance.condition = Condition::Unreachable;
-            instance.since = update.unreachable_since.unwrap_or_else(|| self.wall());
-        }
-        if instance.goal == Goal::Decommissioned {
-            let id = instance.id.clone();
-            self.put(instance, Write::Never);
-            return self.remove(&id);
-        }
-        self.age_unreachable(instance);
-    }
+/// What a told condition means for an instance whose own condition is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum News {
+    /// Overtaken by what is known already.
+    Stale,
+    Lives(Condition),
+    Unreachable,
+    Ended(Condition),
+}
 
-    /// Moves an unreachable instance on as its app's strategy says, and arms the next look at it.
-    fn age_unreachable(&mut self, mut instance: Instance) {
-        let app = self.state.apps.get(&instance.app);
-        let strategy =
-            app.map(|app| app.definition.spec.unreachable_strategy()).unwrap_or_default();
-        let UnreachableStrategy::Window { inactive_after, expunge_after } = strategy else {
-            return self.put(instance, Write::Behind);
-        };
-        let since = self.state.clock.instant_of(instance.since, self.now);
-        let (inactive_at, expunge_at) = (since + inactive_after, since + expunge_after);
-        let id = instance.id.clone();
-        if inactive_at <= self.now {
-            instance.condition = Condition::UnreachableInactive;
+impl News {
+    /// Compat: the original takes nothing more of a task that has ended. Here a task that was only taken for
+    /// dead, without a word of its executor, is taken back when it shows up alive: it would run twice otherwise.
+    fn of(known: Condition, told: Condition) -> Self {
+        if known.is_terminal() {
+            let is_presumed =
+                matches!(known, Condition::Gone | Condition::Dropped | Condition::Unknown);
+            return match life_stage(told) {
+                Some(_) if is_presumed => Self::Lives(told),
+                Some(_) | None => Self::Stale,
+            };
         }
-        if expunge_at <= self.now {
-            self.put(instance, Write::Never);
-            return self.remove(&id);
-        }
-        let next = if inactive_at > self.now { inactive_at } else { expunge_at };
-        self.timers.arm(next, Timer::Unreachable(id));
-        self.put(instance, Write::Behind);
-    }
-
-    /// The time of an unreachable instance may have come.
-    pub(super) fn check_unreachable(&mut self, id: &InstanceId) {
-        let Some(instance) = self.instance(id) else { return };
-        if matches!(instance.condition, Condition::Unreachable | Condition::UnreachableInactive) {
-            let instance = (**instance).clone();
-            self.age_unreachable(instance);
+        match (life_stage(known), life_stage(told)) {
+            // An answer to reconciliation, or an update sent again, that a later one has overtaken.
+            (Some(known), Some(told)) if told < known => Self::Stale,
+            (_, Some(_)) => Self::Lives(told),
+            (_, None) if told.is_terminal() => Self::Ended(told),
+            (_, None) => Self::Unreachable,
         }
     }
+}
 
-    /// A launch that takes too long is given up and tried again.
-    pub(super) fn check_launch(&mut self, id: &InstanceId) {
-        let Some(instance) = self.instance(id) else { return };
-        let limit = match instance.condition {
-            Condition::Provisioned => self.settings.launch_confirm_timeout,
-            Condition::Staging | Condition::Starting => self.settings.launch_timeout,
-            Condition::Scheduled
-            | Condition::Running
-            | Condition::Killing
-            | Condition::Unreachable
-            | Condition::UnreachableInactive
-            | Condition::Finished
-            | Condition::Killed
-            | Condition::Failed
-            | Condition::Error
-            | Condition::Gone
-            | Condition::Dropped
-            | Condition::Unknown => return,
-        };
-        let since = self.state.clock.instant_of(instance.since, self.now);
-        let (id, task) = (instance.id.clone(), instance.task.clone());
-        if since + limit > self.now {
-            self.timers.arm(since + limit, Timer::Launch(id));
-        } else if let Some(task) = task {
-            self.kill(&id, &task);
-        }
+/// How far a living task has come; `None` for one that has ended or cannot be reached.
+fn life_stage(condition: Condition) -> Option<u8> {
+    match condition {
+        Condition::Scheduled => Some(0),
+        Condition::Provisioned => Some(1),
+        Condition::Staging => Some(2),
+        Condition::Starting => Some(3),
+        Condition::Running => Some(4),
+        Condition::Killing => Some(5),
+        Condition::Unreachable
+        | Condition::UnreachableInactive
+        | Condition::Finished
+        | Condition::Killed
+        | Condition::Failed
+        | Condition::Error
+        | Condition::Gone
+        | Condition::Dropped
+        | Condition::Unknown => None,
+    }
+}
+
+/// Whether the launch was lost on its way, which is not the app's fault and delays nothing.
+///
+/// Compat: the original counts these as failures of the app and waits `backoffSeconds` (marathon.md §8.4).
+fn never_started(was: Condition, update: &StatusUpdate) -> bool {
+    let is_lost = matches!(update.state, TaskState::Dropped | TaskState::Lost | TaskState::Gone);
+    let is_launch = was == Condition::Provisioned;
+    match update.reason.as_deref() {
+        Some("REASON_INVALID_OFFERS") => is_lost,
+        Some(
+            "REASON_MASTER_DISCONNECTED"
+            | "REASON_AGENT_DISCONNECTED"
+            | "REASON_SLAVE_DISCONNECTED"
+            | "REASON_AGENT_REMOVED"
+            | "REASON_SLAVE_REMOVED"
+            | "REASON_RECONCILIATION",
+        ) => is_lost && is_launch,
+        Some(_) | None => false,
     }
 }
 

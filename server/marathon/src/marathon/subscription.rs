@@ -8,10 +8,11 @@ use model::{AgentId, AppId, FrameworkId, Instant, RequestId, TaskId};
 use wire::marathon::Event;
 
 use super::Marathon;
+use super::kills::Orders;
 use crate::command::StatusUpdate;
 use crate::effect::{Call, Refusal, Reply};
 use crate::events;
-use crate::instance::Instance;
+use crate::instance::{Condition, Task};
 use crate::records::{self, Path};
 use crate::timers::Timer;
 
@@ -28,6 +29,8 @@ pub(super) struct Subscription {
     /// Tasks whose state was asked for and not told.
     pub(super) unconfirmed: BTreeMap<TaskId, AgentId>,
     confirmation_delay: Duration,
+    /// From when on a launch without news is overdue; `None` while nobody could bring news.
+    pub(super) judges_from: Option<Instant>,
 }
 
 impl Marathon {
@@ -38,6 +41,7 @@ impl Marathon {
             is_connected: true,
             wants_offers: true,
             revived: self.subscription.revived,
+            judges_from: Some(self.now + self.settings.overdue_initial_delay),
             ..Subscription::default()
         };
         let (wall, id) = (self.wall(), framework.to_string());
@@ -51,6 +55,7 @@ impl Marathon {
             self.publish(Event::SchedulerReregistered(connected));
         }
         self.resend_kills();
+        self.watch_launches();
         self.reconcile_tasks();
     }
 
@@ -59,34 +64,34 @@ impl Marathon {
             return;
         }
         self.subscription.is_connected = false;
+        self.subscription.judges_from = None;
         self.state.master = None;
         let timestamp = self.wall().to_string();
         self.publish(Event::SchedulerDisconnected { timestamp });
     }
 
-    /// None of our tasks run any more; everything is launched anew under a new id.
+    /// None of our tasks run any more: agents end those of a removed framework. Apps, instances and deployments
+    /// stay, and everything is launched anew under a new id.
+    ///
+    /// Compat: the original ends its process, and an operator has to delete the stored id (marathon.md §9).
     pub(super) fn framework_removed(&mut self) {
         self.disconnected();
         if self.state.framework.take().is_some() {
             self.persist(records::delete(&Path::Framework));
         }
         let all = self.state.instances.values().flat_map(|instances| instances.values());
-        let active: Vec<Arc<Instance>> =
-            all.filter(|instance| instance.condition.is_active()).cloned().collect();
-        for instance in active {
-            let Some(task) = &instance.task else { continue };
-            self.status_update(&StatusUpdate {
-                task: task.id.clone(),
-                agent: Some(task.agent.clone()),
-                state: model::TaskState::Killed,
-                reason: Some("REASON_FRAMEWORK_REMOVED".to_owned()),
-                message: Some("Framework has been removed".to_owned()),
-                uuid: None,
-                healthy: None,
-                addresses: Vec::new(),
-                unreachable_since: None,
-            });
+        let with_task = all.filter(|i| i.condition.is_active() || i.condition.is_unreachable());
+        for instance in with_task.cloned().collect::<Vec<_>>() {
+            match &instance.task {
+                // Replaced long ago.
+                _ if instance.condition == Condition::UnreachableInactive => {
+                    self.remove(&instance.id);
+                }
+                Some(task) => self.status_update(&ended_with_framework(task)),
+                None => {}
+            }
         }
+        self.kills = Orders::default();
     }
 
     /// Asks for offers when something waits, at most once per interval; asks for none when nothing does.
@@ -164,5 +169,20 @@ impl Marathon {
         self.backoffs.reset(app);
         self.refresh_launchable(app);
         self.reply(request, Reply::Done);
+    }
+}
+
+/// What Mesos would say of a task of a removed framework, if there were anyone to say it to.
+fn ended_with_framework(task: &Task) -> StatusUpdate {
+    StatusUpdate {
+        task: task.id.clone(),
+        agent: Some(task.agent.clone()),
+        state: model::TaskState::Killed,
+        reason: Some("REASON_FRAMEWORK_REMOVED".to_owned()),
+        message: Some("Framework has been removed".to_owned()),
+        uuid: None,
+        healthy: None,
+        addresses: Vec::new(),
+        unreachable_since: None,
     }
 }

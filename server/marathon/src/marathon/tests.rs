@@ -1,12 +1,16 @@
 //! Scenarios of the whole core against a small model of a Mesos master.
 
+mod backing_off;
 mod changing;
+mod conditions;
 mod creating;
 mod failing;
+mod forcing;
 mod offering;
 mod properties;
 mod recovering;
 mod restarting;
 mod scaling;
 mod telling;
+mod upgrading;
 mod world;

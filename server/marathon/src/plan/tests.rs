@@ -1,7 +1,9 @@
+use std::sync::Arc;
+
 use serde_json::json;
 
 use super::*;
-use crate::run_spec::RunSpec;
+use crate::run_spec::{RunSpec, VersionedRunSpec};
 
 const OLD: Timestamp = Timestamp::from_millis(1);
 const NEW: Timestamp = Timestamp::from_millis(2);
@@ -22,7 +24,8 @@ fn steps(
 ) -> Result<Vec<String>, CyclicDependencies> {
     let id = |definition: &Arc<VersionedRunSpec>| definition.spec.id().clone();
     let targets = changes.iter().filter_map(|(_, target)| target.as_ref());
-    let tree = targets.chain(kept).map(|definition| (id(definition), definition.clone())).collect();
+    let mut tree = Tree::new(10_000..=20_000);
+    targets.chain(kept).for_each(|definition| tree.insert(Arc::clone(definition)));
     let intents = changes.iter().map(|(original, target)| Intent {
         app: target.as_ref().or(original.as_ref()).map(id).unwrap(),
         original: original.clone(),

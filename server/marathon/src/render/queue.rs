@@ -43,7 +43,7 @@ pub fn queue_item(entry: &QueueEntry, app: &App, now: Instant, with_offers: bool
                 .collect(),
         },
         last_unused_offers: with_offers
-            .then(|| offers.last_unused.values().map(unused_offer).collect()),
+            .then(|| offers.last_unused.values().map(|unused| unused_offer(unused)).collect()),
         app: super::app(&app.definition),
     }
 }

@@ -8,7 +8,7 @@ use model::{AgentId, AppId, InstanceId, Instant, Role, TaskId, TaskState, Timest
 use serde_json::{Value, json};
 
 use super::*;
-use crate::deployment::{Action, ActionKind, Deployment, DeploymentPlan, DeploymentStep, Intent};
+use crate::deployment::{Action, ActionKind, Deployment, DeploymentPlan, DeploymentStep};
 use crate::effect::Deploying;
 use crate::identity::DeploymentId;
 use crate::instance::{Condition, Counts, Goal, Instance, Task};
@@ -76,12 +76,8 @@ fn scaling() -> Snapshot {
     let definition = definition_at("2023-11-27T08:20:41.050Z");
     let deployment = DeploymentId::new(DEPLOYMENT);
     let action = Action { kind: ActionKind::Scale, app: id.clone() };
-    let plan = DeploymentPlan {
-        id: deployment.clone(),
-        version: definition.version,
-        steps: vec![DeploymentStep { actions: vec![action] }],
-        intents: Vec::<Intent>::new(),
-    };
+    let steps = vec![DeploymentStep { actions: vec![action] }];
+    let plan = DeploymentPlan::new(deployment.clone(), definition.version, steps, Vec::new());
     let by_id = instances.into_iter().map(|instance| (instance.id.clone(), instance)).collect();
     Snapshot {
         apps: OrdMap::unit(id.clone(), Arc::new(App { definition, counts, last_failure: None })),
@@ -248,7 +244,7 @@ fn the_queue_says_why_an_app_waits() {
         last_unused_at: Some(time("2023-11-27T08:56:40.512Z")),
         last_used_at: None,
         declined: BTreeMap::from([(RejectReason::UnfulfilledConstraint, 12)]),
-        last_unused: BTreeMap::new(),
+        last_unused: OrdMap::new(),
     };
     let entry = QueueEntry {
         app: id.clone(),

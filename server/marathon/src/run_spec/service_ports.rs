@@ -14,8 +14,8 @@ pub struct ServicePortsExhausted {
 }
 
 impl RunSpec {
-    /// Replaces every service port 0: first by those that `old` had and this definition does not name,
-    /// then by the lowest number of `range` that is not in `used` (all apps' ports, `old`'s included).
+    /// Replaces every service port 0: first by those of `range` that `old` had and this definition does not
+    /// name, then by the numbers of `free`, which no app has, in their order.
     ///
     /// Numbers given explicitly are kept, even when another app has them.
     /// Source: marathon.md §8.11.
@@ -25,18 +25,17 @@ impl RunSpec {
     pub fn with_service_ports(
         mut self,
         old: Option<&Self>,
-        used: &BTreeSet<u16>,
+        mut free: impl Iterator<Item = u16>,
         range: RangeInclusive<u16>,
     ) -> Result<Self, ServicePortsExhausted> {
         let given = self.service_ports();
-        let mut taken: BTreeSet<u16> = given.iter().copied().filter(|port| *port != 0).collect();
+        let taken: BTreeSet<u16> = given.iter().copied().filter(|port| *port != 0).collect();
         let mut kept: VecDeque<u16> = old
             .map(Self::service_ports)
             .unwrap_or_default()
             .into_iter()
             .filter(|port| range.contains(port) && !taken.contains(port))
             .collect();
-        taken.extend(used);
         let mut allocated = Vec::with_capacity(given.len());
         for port in given {
             if port != 0 {
@@ -45,9 +44,8 @@ impl RunSpec {
             }
             let port = kept
                 .pop_front()
-                .or_else(|| range.clone().find(|port| *port != 0 && !taken.contains(port)))
+                .or_else(|| free.find(|port| !taken.contains(port)))
                 .ok_or_else(|| ServicePortsExhausted { range: range.clone() })?;
-            taken.insert(port);
             allocated.push(port);
         }
         self.set_service_ports(&allocated);

@@ -1,5 +1,7 @@
 //! What this Marathon is: version, options, leader, liveness.
 
+use std::time::Duration;
+
 use axum::Json;
 use axum::extract::{Request, State};
 use axum::http::{Method, StatusCode, Uri, header};
@@ -39,10 +41,12 @@ pub(super) async fn info(State(api): State<Api>, method: Method) -> Result<Respo
 
 /// Options in the original's names; those without effect here have the original's defaults.
 fn marathon_config(config: &MarathonConfig, master: Option<&str>) -> Value {
+    let core = &config.core;
+    let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
     json!({
         "access_control_allow_origin": null,
         "checkpoint": true,
-        "decline_offer_duration": 120_000,
+        "decline_offer_duration": millis(core.decline_offer_duration),
         "default_network_name": null,
         "env_vars_prefix": null,
         "executor": "//cmd",
@@ -55,10 +59,10 @@ fn marathon_config(config: &MarathonConfig, master: Option<&str>) -> Value {
         "launch_token_refresh_interval": 30_000,
         "leader_proxy_connection_timeout_ms": 5_000,
         "leader_proxy_read_timeout_ms": 10_000,
-        "local_port_max": 20_000,
-        "local_port_min": 10_000,
+        "local_port_max": core.service_ports.end(),
+        "local_port_min": core.service_ports.start(),
         "master": without_credentials(&config.master),
-        "max_instances_per_offer": 5,
+        "max_instances_per_offer": core.max_instances_per_offer,
         "mesos_bridge_name": "mesos-bridge",
         "mesos_heartbeat_failure_threshold": 5,
         "mesos_heartbeat_interval": 15_000,
@@ -66,16 +70,16 @@ fn marathon_config(config: &MarathonConfig, master: Option<&str>) -> Value {
         "mesos_role": "*",
         "mesos_user": config.mesos_user,
         "new_group_enforce_role": "Off",
-        "min_revive_offers_interval": 5_000,
+        "min_revive_offers_interval": millis(core.min_revive_interval),
         "offer_matching_timeout": 3_000,
         "on_elected_prepare_timeout": 180_000,
-        "reconciliation_initial_delay": 15_000,
-        "reconciliation_interval": 600_000,
+        "reconciliation_initial_delay": millis(core.reconciliation_initial_delay),
+        "reconciliation_interval": millis(core.reconciliation_interval),
         "scale_apps_initial_delay": 15_000,
         "scale_apps_interval": 300_000,
         "store_cache": true,
-        "task_launch_confirm_timeout": 300_000,
-        "task_launch_timeout": 300_000,
+        "task_launch_confirm_timeout": millis(core.launch_confirm_timeout),
+        "task_launch_timeout": millis(core.launch_timeout),
         "task_lost_expunge_initial_delay": 300_000,
         "task_lost_expunge_interval": 30_000,
         "task_reservation_timeout": 20_000,

@@ -1,8 +1,10 @@
 //! Requests, service ports, limits.
 
+use std::time::Duration;
+
 use serde_json::json;
 
-use super::world::{app, id, world};
+use super::world::{World, app, id, world, world_of};
 use crate::Command;
 use crate::command::{AppChange, Caller, ChangeApps};
 use crate::effect::{Effect, Refusal};
@@ -18,6 +20,23 @@ fn service_ports_are_allocated_from_the_lowest_free_number_and_kept() {
 }
 
 #[test]
+fn a_service_port_is_not_handed_on_within_one_change() {
+    let mut world = world(1);
+    world.create(app("/a", 0, json!({}))).unwrap();
+    let swap = vec![AppChange::Delete(id("/a")), AppChange::Create(app("/b", 0, json!({})))];
+    world.change(swap, false).unwrap();
+    let ports = |app: &str| world.core.snapshot().apps[&id(app)].definition.spec.service_ports();
+    assert_eq!(ports("/b"), [10_001], "neither the old nor the new tree may have it");
+    world.create(app("/c", 0, json!({}))).unwrap();
+    let ports = |app: &str| world.core.snapshot().apps[&id(app)].definition.spec.service_ports();
+    assert_eq!(ports("/c"), [10_000], "now it is free");
+    world.restart();
+    world.create(app("/d", 0, json!({}))).unwrap();
+    let ports = |app: &str| world.core.snapshot().apps[&id(app)].definition.spec.service_ports();
+    assert_eq!(ports("/d"), [10_002]);
+}
+
+#[test]
 fn versions_never_repeat_within_a_millisecond() {
     let mut world = world(1);
     let first = world.create(app("/a", 0, json!({}))).unwrap();
@@ -26,19 +45,31 @@ fn versions_never_repeat_within_a_millisecond() {
 }
 
 #[test]
-fn old_versions_are_dropped_beyond_the_newest_ten() {
-    let mut world = world(1);
-    world.create(app("/a", 1, json!({}))).unwrap();
+fn the_newest_ten_versions_are_kept_and_those_in_use() {
+    let mut world = world_of(&["cpus:1;mem:64;ports:[31000-31000]"]);
+    let first = world.create(app("/a", 1, json!({}))).unwrap().version;
+    world.settle();
+    // The only port is taken: the first version runs on, however often the definition changes.
+    let labelled = |number: usize| app("/a", 1, json!({"labels": {"n": number.to_string()}}));
     for number in 0..20 {
-        world.settle();
-        let force = true;
-        let spec = Box::new(app("/a", 1, json!({"labels": {"n": number.to_string()}})));
-        world.change(vec![AppChange::Put { spec, based_on: None }], force).unwrap();
+        let spec = Box::new(labelled(number));
+        world.change(vec![AppChange::Put { spec, based_on: None }], true).unwrap();
+        world.pass(Duration::from_secs(1));
     }
-    world.pass(std::time::Duration::from_secs(5));
-    let stored = world.core.snapshot().versions[&id("/a")].len();
-    assert!((11..=12).contains(&stored), "{stored}");
-    assert_eq!(world.records.keys().filter(|path| path.contains("/versions/")).count(), stored);
+    let versions = |world: &World| -> Vec<_> {
+        world.core.snapshot().versions[&id("/a")].keys().copied().collect()
+    };
+    assert_eq!((versions(&world).len(), versions(&world)[0]), (11, first));
+    // Recreated at last, nothing runs the first version any more.
+    let recreate =
+        json!({"upgradeStrategy": {"minimumHealthCapacity": 0, "maximumOverCapacity": 0}});
+    let spec = Box::new(app("/a", 1, recreate));
+    world.change(vec![AppChange::Put { spec, based_on: None }], true).unwrap();
+    world.pass(Duration::from_secs(5));
+    world.put(app("/a", 1, json!({}))).unwrap();
+    let kept = versions(&world);
+    assert!(!kept.contains(&first) && kept.len() == 10, "{}", kept.len());
+    assert_eq!(world.records.keys().filter(|path| path.contains("/versions/")).count(), 10);
 }
 
 #[test]

@@ -191,3 +191,42 @@ fn dependencies_are_started_first() {
     assert_eq!(world.conditions("/db"), [Condition::Running]);
     assert_eq!(world.conditions("/web"), [Condition::Provisioned]);
 }
+
+#[test]
+fn an_app_that_came_up_once_holds_up_no_step() {
+    let mut world = world(1);
+    world.holds_tasks = true;
+    let both = ["/first", "/second"].map(|name| app(name, 1, json!({"backoffSeconds": 600})));
+    world.change(both.map(crate::command::AppChange::Create).into(), false).unwrap();
+    world.settle();
+    let task_of =
+        |world: &super::world::World, name: &str| world.instances(name)[0].task.clone().unwrap().id;
+    let (first, second) = (task_of(&world, "/first"), task_of(&world, "/second"));
+    world.set_state(&first, model::TaskState::Running);
+    world.settle();
+    assert_eq!(world.deployments().len(), 1, "the second is not up");
+    world.set_state(&first, model::TaskState::Failed);
+    world.set_state(&second, model::TaskState::Running);
+    world.settle();
+    assert!(world.deployments().is_empty(), "both have been up");
+    assert_eq!(world.conditions("/first"), [Condition::Failed]);
+}
+
+#[test]
+fn a_deployment_is_awaited_anew_by_the_next_leader() {
+    let mut world = world(1);
+    world.holds_tasks = true;
+    let both = ["/first", "/second"].map(|name| app(name, 1, json!({})));
+    world.change(both.map(crate::command::AppChange::Create).into(), false).unwrap();
+    world.settle();
+    let tasks = world.live_tasks();
+    world.set_state(&tasks[0], model::TaskState::Running);
+    world.pass(Duration::from_secs(1));
+    world.restart();
+    world.settle();
+    assert_eq!(world.deployments().len(), 1);
+    world.set_state(&tasks[1], model::TaskState::Running);
+    world.settle();
+    assert!(world.deployments().is_empty());
+    assert_eq!(world.live_tasks(), tasks);
+}

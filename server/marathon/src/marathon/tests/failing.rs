@@ -8,6 +8,7 @@ use serde_json::json;
 
 use super::world::{World, app, id, update, world};
 use crate::Command;
+use crate::command::AppChange;
 use crate::effect::{Call, Effect};
 use crate::instance::Condition;
 
@@ -151,6 +152,40 @@ fn an_agent_that_returns_in_time_leaves_one_instance_too_many_which_is_ended() {
 }
 
 #[test]
+fn an_instance_that_returns_is_kept_when_it_is_wanted_again() {
+    let unique = json!({"constraints": [["hostname", "UNIQUE"]],
+        "unreachableStrategy": {"inactiveAfterSeconds": 5, "expungeAfterSeconds": 600}});
+    let (mut world, lost) = running(2, unique);
+    let agent = world.instances("/nginx")[0].agent().unwrap().to_string();
+    world.lose_agent(&agent);
+    world.pass(Duration::from_secs(10));
+    // Two are wanted now; the second waits for a host of its own.
+    world.scale("/nginx", 2).unwrap();
+    world.pass(Duration::from_secs(1));
+    assert_eq!((world.instances("/nginx").len(), world.deployments().len()), (3, 1));
+    world.return_agent(&agent);
+    world.pass(Duration::from_secs(1));
+    assert_eq!(world.conditions("/nginx"), [Condition::Running; 2]);
+    assert!(world.live_tasks().contains(&lost) && world.deployments().is_empty());
+}
+
+#[test]
+fn an_instance_that_returns_after_it_was_expunged_is_killed() {
+    let patient =
+        json!({"unreachableStrategy": {"inactiveAfterSeconds": 5, "expungeAfterSeconds": 20}});
+    let (mut world, lost) = running(2, patient);
+    let agent = world.instances("/nginx")[0].agent().unwrap().to_string();
+    world.lose_agent(&agent);
+    world.pass(Duration::from_secs(20));
+    assert_eq!(world.conditions("/nginx"), [Condition::Running]);
+    assert!(!world.records.keys().any(|path| path.contains(&lost.as_str()[..40])));
+    world.return_agent(&agent);
+    world.pass(Duration::from_secs(1));
+    assert!(!world.live_tasks().contains(&lost) && world.live_tasks().len() == 1);
+    assert_eq!(world.conditions("/nginx"), [Condition::Running]);
+}
+
+#[test]
 fn a_disabled_strategy_waits_for_ever() {
     let (mut world, _) = running(2, json!({"unreachableStrategy": "disabled"}));
     let agent = world.instances("/nginx")[0].agent().unwrap().to_string();
@@ -170,6 +205,40 @@ fn a_launch_without_news_is_given_up_after_five_minutes() {
     assert_eq!(world.live_tasks(), first);
     world.pass(Duration::from_secs(2));
     assert_eq!(world.instances("/nginx")[0].incarnation, 2);
+}
+
+#[test]
+fn a_launch_that_never_arrived_is_repeated_after_the_next_reconciliation() {
+    let mut world = world(1);
+    world.loses_launches = true;
+    world.create(app("/nginx", 1, json!({}))).unwrap();
+    world.settle();
+    assert_eq!(world.conditions("/nginx"), [Condition::Provisioned]);
+    world.loses_launches = false;
+    // The master offers anew what nobody used.
+    world.pass(Duration::from_secs(15));
+    world.pass(Duration::from_secs(1));
+    let instance = world.instances("/nginx")[0].clone();
+    assert_eq!((instance.condition, instance.incarnation), (Condition::Running, 2));
+}
+
+#[test]
+fn a_launch_is_overdue_half_a_minute_after_a_subscription_at_the_earliest() {
+    let mut world = world(1);
+    world.holds_tasks = true;
+    world.create(app("/nginx", 1, json!({}))).unwrap();
+    world.settle();
+    world.send(Command::Disconnected);
+    world.pass(Duration::from_secs(1_000));
+    let kills =
+        |world: &World| world.calls.iter().filter(|call| matches!(call, Call::Kill { .. })).count();
+    world.subscribe();
+    world.now = world.now + Duration::from_secs(29);
+    world.send(Command::Tick);
+    assert_eq!(kills(&world), 0);
+    world.now = world.now + Duration::from_secs(1);
+    world.send(Command::Tick);
+    assert_eq!(kills(&world), 1);
 }
 
 #[test]
@@ -200,13 +269,29 @@ fn a_delay_that_a_client_clears_is_over() {
 
 #[test]
 fn a_removed_framework_launches_everything_anew() {
-    let (mut world, task) = running(1, json!({}));
+    let patient =
+        json!({"unreachableStrategy": {"inactiveAfterSeconds": 5, "expungeAfterSeconds": 600}});
+    let (mut world, _) = running(2, patient);
+    let agent = world.instances("/nginx")[0].agent().unwrap().to_string();
+    world.lose_agent(&agent);
+    world.pass(Duration::from_secs(10));
+    world.create(app("/other", 2, json!({}))).unwrap();
+    world.pass(Duration::from_secs(1));
+    world.change(vec![AppChange::Scale { app: id("/other"), instances: 1 }], false).unwrap();
+    // The master ends all of a removed framework's tasks, and the kill that is under way is void.
     world.send(Command::FrameworkRemoved);
-    world.tasks.remove(&task);
+    world.tasks.clear();
     assert_eq!(world.core.snapshot().framework, None);
     assert!(!world.records.contains_key("/marathon/framework"));
+    let told = world.told();
+    assert!(told.contains(&"scheduler_disconnected_event".to_owned()), "{told:?}");
+    world.return_agent(&agent);
+    world.calls.clear();
     world.subscribe();
-    world.pass(Duration::from_secs(1));
-    assert_eq!(world.instances("/nginx")[0].incarnation, 2);
-    assert_eq!(world.conditions("/nginx"), [Condition::Running]);
+    world.pass(Duration::from_secs(2));
+    assert!(world.told().contains(&"scheduler_registered_event".to_owned()));
+    assert_eq!(world.conditions("/nginx"), [Condition::Running], "its inactive double is gone");
+    assert_eq!(world.conditions("/other"), [Condition::Running]);
+    assert!(world.deployments().is_empty() && world.live_tasks().len() == 2);
+    assert!(!world.calls.iter().any(|call| matches!(call, Call::Kill { .. })));
 }

@@ -48,6 +48,48 @@ fn offers_that_nothing_fits_stay_away_for_two_minutes() {
 }
 
 #[test]
+fn offers_that_not_every_app_was_asked_about_come_back_soon() {
+    let mut world = world(3);
+    world.settle();
+    world.core.settings.max_match_questions = 5;
+    for number in 0..3 {
+        world.create(app(&format!("/big{number}"), 1, json!({"cpus": 100}))).unwrap();
+    }
+    world.pass(Duration::from_secs(1));
+    let declined: Vec<(usize, Duration)> = world
+        .calls
+        .iter()
+        .filter_map(|call| match call {
+            Call::Decline { offers, refuse } => Some((offers.len(), *refuse)),
+            Call::Accept { .. }
+            | Call::Revive
+            | Call::Suppress
+            | Call::Kill { .. }
+            | Call::Acknowledge { .. }
+            | Call::Reconcile(_) => None,
+        })
+        .collect();
+    let last = declined[declined.len() - 2..].to_vec();
+    // Three questions about the first offer, two about the second, none about the third.
+    assert_eq!(last, [(1, Duration::from_secs(120)), (2, Duration::from_secs(5))]);
+}
+
+#[test]
+fn apps_take_turns_on_an_offer() {
+    let mut world = world_of(&["cpus:4;mem:1024;ports:[31000-31005]"]);
+    world.send(Command::Disconnected);
+    for name in ["/a", "/b", "/c"] {
+        world.create(app(name, 4, json!({}))).unwrap();
+    }
+    world.subscribe();
+    world.pass(Duration::from_secs(2));
+    let running = |name: &str| {
+        world.conditions(name).iter().filter(|one| **one == Condition::Running).count()
+    };
+    assert_eq!(["/a", "/b", "/c"].map(running), [2, 2, 2], "six ports for twelve instances");
+}
+
+#[test]
 fn nothing_is_launched_while_the_app_backs_off() {
     let mut world = world(1);
     world.create(app("/nginx", 1, json!({"backoffSeconds": 60}))).unwrap();

@@ -7,14 +7,25 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::world::{World, app, id, world};
-use crate::command::{AfterKill, AppChange, TaskSelection};
+use crate::command::{AfterKill, AppChange, KillTasks, TaskSelection};
 use crate::deployment::ActionKind;
 use crate::instance::Goal;
+use crate::{Command, Snapshot};
 
 #[derive(Debug, Clone)]
 enum Step {
-    Put { app: usize, instances: u32, label: u8, min: u8, over: u8, unique: bool },
-    Scale { app: usize, instances: u32 },
+    Put {
+        app: usize,
+        instances: u32,
+        label: u8,
+        min: u8,
+        over: u8,
+        unique: bool,
+    },
+    Scale {
+        app: usize,
+        instances: u32,
+    },
     Restart(usize),
     Delete(usize),
     Fail(usize),
@@ -24,7 +35,8 @@ enum Step {
     ReturnAgent(usize),
     Settle,
     Pass(u64),
-    Crash,
+    /// The process dies after so many more effects.
+    DieAfter(usize),
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
@@ -43,7 +55,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         2 => (0..3_usize).prop_map(Step::ReturnAgent),
         4 => Just(Step::Settle),
         3 => (0..3_000_u64).prop_map(Step::Pass),
-        1 => Just(Step::Crash),
+        2 => (0..24_usize).prop_map(Step::DieAfter),
     ];
     prop::collection::vec(step, 1..40)
 }
@@ -57,6 +69,15 @@ fn pick(world: &World, number: usize) -> Option<model::TaskId> {
     (!tasks.is_empty()).then(|| tasks[number % tasks.len()].clone())
 }
 
+/// What was answered holds from then on; a change without an answer may have happened or not.
+fn change(world: &mut World, change: AppChange, force: bool) {
+    let app = change.app().clone();
+    if let Some(Ok(deploying)) = world.try_change(vec![change], force) {
+        let stored = world.core.snapshot().apps.get(&app).map(|app| app.definition.version);
+        assert_eq!(stored, deploying.apps.first().map(|app| app.version), "{app}");
+    }
+}
+
 fn take(world: &mut World, step: Step) {
     match step {
         Step::Put { app: number, instances, label, min, over, unique } => {
@@ -64,13 +85,14 @@ fn take(world: &mut World, step: Step) {
             let more = json!({"labels": {"l": label.to_string()}, "constraints": constraints,
                 "upgradeStrategy": {"minimumHealthCapacity": f64::from(min) / 4.0,
                     "maximumOverCapacity": f64::from(over) / 4.0}});
-            drop(world.put(app(&name(number), instances, more)));
+            let spec = Box::new(app(&name(number), instances, more));
+            change(world, AppChange::Put { spec, based_on: None }, false);
         }
-        Step::Scale { app, instances } => drop(world.scale(&name(app), instances)),
-        Step::Restart(app) => {
-            drop(world.change(vec![AppChange::Restart(id(&name(app)))], false));
+        Step::Scale { app, instances } => {
+            change(world, AppChange::Scale { app: id(&name(app)), instances }, false);
         }
-        Step::Delete(app) => drop(world.change(vec![AppChange::Delete(id(&name(app)))], true)),
+        Step::Restart(app) => change(world, AppChange::Restart(id(&name(app))), false),
+        Step::Delete(app) => change(world, AppChange::Delete(id(&name(app))), true),
         Step::Fail(number) => {
             if let Some(task) = pick(world, number) {
                 world.set_state(&task, TaskState::Failed);
@@ -82,23 +104,22 @@ fn take(world: &mut World, step: Step) {
             }
         }
         Step::Kill(number) => {
-            pick(world, number)
-                .map(|task| world.kill(TaskSelection::Named(vec![task]), AfterKill::Relaunch));
+            let tasks = TaskSelection::Named(pick(world, number).into_iter().collect());
+            let after = AfterKill::Relaunch;
+            let kill =
+                |request| Command::KillTasks(KillTasks { request, tasks, after, force: false });
+            drop(world.ask(kill));
         }
         Step::LoseAgent(number) => world.lose_agent(&format!("S{number}")),
         Step::ReturnAgent(number) => world.return_agent(&format!("S{number}")),
         Step::Settle => world.settle(),
         Step::Pass(millis) => world.pass(Duration::from_millis(millis)),
-        Step::Crash => {
-            world.restart();
-            world.reconcile();
-        }
+        Step::DieAfter(more) => world.dies_after = Some(world.performed + more),
     }
 }
 
 /// During a restart that began with no more than its target, no more run than the strategy allows.
-fn assert_capacity(world: &World) {
-    let snapshot = world.core.snapshot();
+pub(super) fn assert_capacity(snapshot: &Snapshot) {
     for deployment in snapshot.deployments.values() {
         for action in deployment.step().into_iter().flat_map(|step| &step.actions) {
             let intent = deployment.plan.intents.iter().find(|i| i.app == action.app).unwrap();
@@ -130,17 +151,18 @@ proptest! {
         let mut world = world(3);
         for step in steps {
             take(&mut world, step);
-            assert_capacity(&world);
         }
+        world.dies_after = None;
+        let deaths = world.deaths;
         for agent in 0..3 {
             world.return_agent(&format!("S{agent}"));
         }
-        world.reconcile();
         for _ in 0..40 {
             world.pass(Duration::from_secs(5));
         }
-        world.reconcile();
-        world.pass(Duration::from_secs(300));
+        // Longer than the interval of reconciliation.
+        world.pass(Duration::from_secs(700));
+        prop_assert_eq!(world.deaths, deaths);
         let snapshot = world.core.snapshot();
         let mut wanted = 0;
         for (id, app) in &snapshot.apps {

@@ -42,16 +42,16 @@ pub(super) struct World {
     minted_offers: u64,
     /// Tasks that do not come up by themselves.
     pub(super) holds_tasks: bool,
-    /// Applied commands that wrote records.
-    pub(super) commits: usize,
-    /// Crash at this commit: before its other effects leave, or after.
-    pub(super) crash: Option<(usize, Crash)>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Crash {
-    BeforeEffects,
-    AfterEffects,
+    /// Launches vanish on their way to the master.
+    pub(super) loses_launches: bool,
+    /// Effects performed so far: durable writes one by one, then what follows from them.
+    pub(super) performed: usize,
+    /// The process dies when so many effects have been performed; what it still had to do is lost.
+    pub(super) dies_after: Option<usize>,
+    /// Deaths so far.
+    pub(super) deaths: usize,
+    /// What the master says of tasks it was asked about.
+    answers: VecDeque<StatusUpdate>,
 }
 
 struct SimAgent {
@@ -110,8 +110,11 @@ pub(super) fn world_of(agents: &[&str]) -> World {
         requests: 0,
         minted_offers: 0,
         holds_tasks: false,
-        commits: 0,
-        crash: None,
+        loses_launches: false,
+        performed: 0,
+        dies_after: None,
+        deaths: 0,
+        answers: VecDeque::new(),
     };
     for (number, resources) in agents.iter().enumerate() {
         let agent = SimAgent {
@@ -135,6 +138,7 @@ fn start(now: Instant, seed: u128) -> Start {
 impl World {
     pub(super) fn subscribe(&mut self) {
         self.offers.clear();
+        self.answers.clear();
         self.agents.values_mut().for_each(|agent| agent.filtered = None);
         self.is_suppressed = false;
         let framework = FrameworkId::new("F");
@@ -143,7 +147,9 @@ impl World {
 
     /// The process dies and another one takes over with what was stored.
     pub(super) fn restart(&mut self) {
-        let seed = u128::from(self.now.as_nanos()) + self.commits as u128 * 7;
+        self.deaths += 1;
+        self.replies.clear();
+        let seed = u128::from(self.now.as_nanos()) + self.deaths as u128 * 7;
         let stored = self.records.iter().map(|(path, value)| (path.as_str(), value));
         self.core = Marathon::recover(start(self.now, seed), stored).unwrap();
         self.wakes_at = None;
@@ -153,24 +159,14 @@ impl World {
 
     pub(super) fn send(&mut self, command: Command) -> Vec<Effect> {
         let effects = self.core.apply(self.now, command);
-        let mut wrote = false;
         for effect in &effects {
-            if let Effect::Persist(write) = effect {
-                wrote = true;
-                match &write.value {
-                    Some(value) => self.records.insert(write.path.clone(), value.clone()),
-                    None => self.records.remove(&write.path),
-                };
+            if self.dies_after.is_some_and(|last| self.performed >= last) {
+                self.dies_after = None;
+                self.restart();
+                break;
             }
-        }
-        self.commits += usize::from(wrote);
-        let crash = self.crash.filter(|(at, _)| wrote && *at == self.commits);
-        if crash.is_none_or(|(_, when)| when == Crash::AfterEffects) {
-            effects.iter().for_each(|effect| self.perform(effect));
-        }
-        if crash.is_some() {
-            self.crash = None;
-            self.restart();
+            self.performed += 1;
+            self.perform(effect);
         }
         self.check();
         effects
@@ -178,7 +174,12 @@ impl World {
 
     fn perform(&mut self, effect: &Effect) {
         match effect {
-            Effect::Persist(_) => {}
+            Effect::Persist(write) => {
+                match &write.value {
+                    Some(value) => self.records.insert(write.path.clone(), value.clone()),
+                    None => self.records.remove(&write.path),
+                };
+            }
             Effect::Reply { to, reply } => {
                 assert!(self.replies.insert(*to, reply.clone()).is_none(), "answered twice");
             }
@@ -205,10 +206,11 @@ impl World {
                 }
             }
             Call::Accept { offer, launches, refuse } => self.accept(&offer, &launches, refuse),
-            Call::Kill { task, .. } => match self.tasks.get(&task).map(|task| task.state) {
+            Call::Kill { task, agent } => match self.tasks.get(&task).map(|task| task.state) {
+                Some(_) if agent.as_ref().is_some_and(|agent| !self.is_reachable(agent)) => {}
                 Some(state) if state.is_terminal() => {}
                 Some(_) => self.set_state(&task, TaskState::Killed),
-                None => {}
+                None => self.answer(&task, agent.as_ref()),
             },
             Call::Acknowledge { task, uuid, .. } => {
                 if let Some(task) = self.tasks.get_mut(&task) {
@@ -216,14 +218,41 @@ impl World {
                     task.updates.retain(|(_, update)| *update != number);
                 }
             }
-            Call::Reconcile(_) => {} // Answered by `reconcile`, after the command.
+            Call::Reconcile(tasks) if tasks.is_empty() => {
+                for (task, sim) in self.tasks.clone() {
+                    if !sim.state.is_terminal() && self.is_reachable(&sim.agent) {
+                        self.answer(&task, Some(&sim.agent));
+                    }
+                }
+            }
+            Call::Reconcile(tasks) => {
+                tasks.iter().for_each(|(task, agent)| self.answer(task, agent.as_ref()));
+            }
         }
+    }
+
+    fn is_reachable(&self, agent: &AgentId) -> bool {
+        self.agents.get(agent).is_some_and(|agent| agent.is_reachable)
+    }
+
+    /// The master says what it knows of a task, as of now; that may be overtaken before it arrives.
+    fn answer(&mut self, task: &TaskId, agent: Option<&AgentId>) {
+        let known = self.tasks.get(task).map(|task| (task.agent.clone(), task.state));
+        let (agent, state) = match known {
+            Some((agent, _)) if !self.is_reachable(&agent) => (agent, TaskState::Unreachable),
+            Some(known) => known,
+            None => (agent.cloned().unwrap_or_else(|| AgentId::new("nobody")), TaskState::Gone),
+        };
+        self.answers.push_back(reconciled(task, &agent, state));
     }
 
     fn accept(&mut self, offer: &OfferId, launches: &[Launch], refuse: Duration) {
         let Some(offer) = self.offers.remove(offer) else {
             panic!("accepted what was not offered")
         };
+        if self.loses_launches {
+            return;
+        }
         let mut left = offer.resources.clone();
         for launch in launches {
             let task = launch.instance.task.as_ref().unwrap();
@@ -264,16 +293,23 @@ impl World {
     /// Lets the master and the agents say all they have to say.
     pub(super) fn settle(&mut self) {
         for _ in 0..10_000 {
-            if !self.deliver_updates() && !self.deliver_offers() {
+            if !self.deliver_answers() && !self.deliver_updates() && !self.deliver_offers() {
                 return;
             }
         }
         panic!("the core and the master talk for ever");
     }
 
+    fn deliver_answers(&mut self) -> bool {
+        let Some(answer) = self.answers.pop_front() else { return false };
+        self.send(Command::StatusUpdate(answer));
+        true
+    }
+
     fn deliver_updates(&mut self) -> bool {
         let pending = self.tasks.iter().find_map(|(id, task)| {
-            let (state, number) = task.updates.front()?;
+            let (state, number) =
+                task.updates.front().filter(|_| self.is_reachable(&task.agent))?;
             Some((id.clone(), task.agent.clone(), *state, *number))
         });
         let Some((task, agent, state, number)) = pending else { return false };
@@ -316,23 +352,18 @@ impl World {
         true
     }
 
-    /// Answers a reconciliation of all tasks, and of those that the core believes in.
+    /// The master says unasked what it knows of all tasks, and of those that the core believes in.
     pub(super) fn reconcile(&mut self) {
         let believed = self.core.snapshot().instances;
         let believed = believed.values().flat_map(|instances| instances.values());
-        let believed: Vec<(TaskId, AgentId)> = believed
+        let believed: Vec<(TaskId, Option<AgentId>)> = believed
             .filter(|instance| instance.condition.is_active())
             .filter_map(|instance| instance.task.as_ref())
-            .map(|task| (task.id.clone(), task.agent.clone()))
+            .map(|task| (task.id.clone(), Some(task.agent.clone())))
             .collect();
-        for (task, agent) in believed {
-            let state = self.tasks.get(&task).map_or(TaskState::Gone, |task| task.state);
-            self.send(Command::StatusUpdate(reconciled(&task, &agent, state)));
-        }
-        for (task, sim) in self.tasks.clone() {
-            if !sim.state.is_terminal() {
-                self.send(Command::StatusUpdate(reconciled(&task, &sim.agent, sim.state)));
-            }
+        for asked in [believed, Vec::new()] {
+            self.take_call(Call::Reconcile(asked));
+            while self.deliver_answers() {}
         }
     }
 
@@ -350,10 +381,16 @@ impl World {
         self.settle();
     }
 
+    /// Nobody says so to the core.
+    pub(super) fn set_reachable(&mut self, agent: &str, is_reachable: bool) {
+        self.agents.get_mut(&AgentId::new(agent)).unwrap().is_reachable = is_reachable;
+    }
+
     /// The agent's machine cannot be reached, and the master says so.
     pub(super) fn lose_agent(&mut self, agent: &str) {
         let agent = AgentId::new(agent);
         self.agents.get_mut(&agent).unwrap().is_reachable = false;
+        self.offers.retain(|_, offer| offer.agent != agent);
         for (task, sim) in self.tasks.clone() {
             if sim.agent == agent && !sim.state.is_terminal() {
                 let mut update = update(&task, &agent, TaskState::Unreachable);
@@ -376,19 +413,38 @@ impl World {
 
     // What clients do.
 
+    /// The answer is `None` when the process died before it was given.
+    pub(super) fn ask(&mut self, command: impl FnOnce(RequestId) -> Command) -> Option<Reply> {
+        self.requests += 1;
+        let request = RequestId(self.requests);
+        let deaths = self.deaths;
+        self.send(command(request));
+        let reply = self.replies.remove(&request);
+        assert!(reply.is_some() || self.deaths > deaths, "no answer");
+        reply
+    }
+
     pub(super) fn change(
         &mut self,
         changes: Vec<AppChange>,
         force: bool,
     ) -> Result<Deploying, Refusal> {
-        self.requests += 1;
-        let request = RequestId(self.requests);
-        self.send(Command::ChangeApps(ChangeApps { request, changes, force, caller: None }));
-        match self.replies.remove(&request) {
-            Some(Reply::Deploying(deploying)) => Ok(deploying),
-            Some(Reply::Refused(refusal)) => Err(refusal),
-            other => panic!("no fitting answer: {other:?}"),
-        }
+        self.try_change(changes, force).expect("the process lives")
+    }
+
+    /// The outcome is `None` when the process died before it was told.
+    pub(super) fn try_change(
+        &mut self,
+        changes: Vec<AppChange>,
+        force: bool,
+    ) -> Option<Result<Deploying, Refusal>> {
+        let change =
+            |request| Command::ChangeApps(ChangeApps { request, changes, force, caller: None });
+        Some(match self.ask(change)? {
+            Reply::Deploying(deploying) => Ok(deploying),
+            Reply::Refused(refusal) => Err(refusal),
+            other @ (Reply::Killing { .. } | Reply::Done) => panic!("no fitting answer: {other:?}"),
+        })
     }
 
     pub(super) fn create(&mut self, spec: RunSpec) -> Result<Deploying, Refusal> {
@@ -404,18 +460,14 @@ impl World {
     }
 
     pub(super) fn kill(&mut self, tasks: TaskSelection, after: AfterKill) -> Reply {
-        self.requests += 1;
-        let request = RequestId(self.requests);
-        self.send(Command::KillTasks(KillTasks { request, tasks, after, force: false }));
-        self.replies.remove(&request).unwrap()
+        let kill = |request| Command::KillTasks(KillTasks { request, tasks, after, force: false });
+        self.ask(kill).expect("the process lives")
     }
 
     pub(super) fn cancel(&mut self, deployment: &Deploying, force: bool) -> Reply {
-        self.requests += 1;
-        let request = RequestId(self.requests);
         let deployment = deployment.id.clone();
-        self.send(Command::CancelDeployment { request, deployment, force });
-        self.replies.remove(&request).unwrap()
+        self.ask(|request| Command::CancelDeployment { request, deployment, force })
+            .expect("the process lives")
     }
 
     // What readers see.
@@ -476,6 +528,7 @@ impl World {
         for (app, deployment) in &snapshot.locks {
             assert!(snapshot.deployments.contains_key(deployment), "{app} is locked by nobody");
         }
+        super::properties::assert_capacity(&snapshot);
     }
 }
 

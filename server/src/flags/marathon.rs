@@ -1,0 +1,114 @@
+//! Flags of Marathon that its core goes by. Times are milliseconds, as in the original (marathon.md §10).
+
+use std::time::Duration;
+
+use clap::Args;
+use marathon_core::Settings;
+
+/// Marathon's limits and times (`MARATHON_*`); what is not given has the default of [`Settings`].
+#[derive(Debug, Clone, Default, Args)]
+#[command(rename_all = "snake_case")]
+pub(crate) struct MarathonFlags {
+    /// Lowest service port that is allocated.
+    #[arg(long, env = "MARATHON_LOCAL_PORT_MIN")]
+    local_port_min: Option<u16>,
+    /// Highest service port that is allocated.
+    #[arg(long, env = "MARATHON_LOCAL_PORT_MAX")]
+    local_port_max: Option<u16>,
+    /// Longest time from an accepted offer to the end of Staging and Starting.
+    #[arg(long, env = "MARATHON_TASK_LAUNCH_TIMEOUT")]
+    task_launch_timeout: Option<u64>,
+    /// Longest time from an accepted offer to the first status.
+    #[arg(long, env = "MARATHON_TASK_LAUNCH_CONFIRM_TIMEOUT")]
+    task_launch_confirm_timeout: Option<u64>,
+    /// From the subscription to the second reconciliation of tasks.
+    #[arg(long, env = "MARATHON_RECONCILIATION_INITIAL_DELAY")]
+    reconciliation_initial_delay: Option<u64>,
+    /// Between reconciliations of tasks.
+    #[arg(long, env = "MARATHON_RECONCILIATION_INTERVAL")]
+    reconciliation_interval: Option<u64>,
+    /// Most instances launched on one offer.
+    #[arg(long, env = "MARATHON_MAX_INSTANCES_PER_OFFER")]
+    max_instances_per_offer: Option<usize>,
+    /// How long offers that nothing fits stay away.
+    #[arg(long, env = "MARATHON_DECLINE_OFFER_DURATION")]
+    decline_offer_duration: Option<u64>,
+    /// Least time between two revivals of offers.
+    #[arg(long, env = "MARATHON_MIN_REVIVE_OFFERS_INTERVAL")]
+    min_revive_offers_interval: Option<u64>,
+    /// Most deployments that run at once.
+    #[arg(long, env = "MARATHON_MAX_RUNNING_DEPLOYMENTS")]
+    max_running_deployments: Option<u32>,
+}
+
+impl MarathonFlags {
+    /// The settings that these flags make of the defaults.
+    pub(crate) fn settings(&self) -> Settings {
+        let default = Settings::default();
+        let time = |given: Option<u64>, default| given.map_or(default, Duration::from_millis);
+        let (lowest, highest) = default.service_ports.clone().into_inner();
+        Settings {
+            service_ports: self.local_port_min.unwrap_or(lowest)
+                ..=self.local_port_max.unwrap_or(highest),
+            launch_timeout: time(self.task_launch_timeout, default.launch_timeout),
+            launch_confirm_timeout: time(
+                self.task_launch_confirm_timeout,
+                default.launch_confirm_timeout,
+            ),
+            reconciliation_initial_delay: time(
+                self.reconciliation_initial_delay,
+                default.reconciliation_initial_delay,
+            ),
+            reconciliation_interval: time(
+                self.reconciliation_interval,
+                default.reconciliation_interval,
+            ),
+            max_instances_per_offer: self
+                .max_instances_per_offer
+                .unwrap_or(default.max_instances_per_offer),
+            decline_offer_duration: time(
+                self.decline_offer_duration,
+                default.decline_offer_duration,
+            ),
+            min_revive_interval: time(self.min_revive_offers_interval, default.min_revive_interval),
+            max_running_deployments: self
+                .max_running_deployments
+                .unwrap_or(default.max_running_deployments),
+            ..default
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Program {
+        #[command(flatten)]
+        flags: MarathonFlags,
+    }
+
+    fn settings(arguments: &[&str]) -> Settings {
+        let arguments = std::iter::once("ekiden").chain(arguments.iter().copied());
+        Program::try_parse_from(arguments).unwrap().flags.settings()
+    }
+
+    #[test]
+    fn without_flags_the_defaults_hold() {
+        assert_eq!(settings(&[]), Settings::default());
+    }
+
+    #[test]
+    fn a_given_flag_takes_effect_and_leaves_the_others() {
+        let given = settings(&["--task_launch_timeout=60000", "--local_port_max=10010"]);
+        let expected = Settings {
+            launch_timeout: Duration::from_secs(60),
+            service_ports: 10_000..=10_010,
+            ..Settings::default()
+        };
+        assert_eq!(given, expected);
+    }
+}
