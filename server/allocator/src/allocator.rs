@@ -1,19 +1,25 @@
-//! The allocator's state between cycles, and the cycle.
+//! The allocator's state between cycles.
 //!
-//! **Invariant:** an agent with something worth offering that is not in `untried` has been tried since
-//! it last changed, and nobody wanted it who may have it.
+//! Agents that have something worth offering stand in a queue; whenever one has more to offer it goes to
+//! its end. Every share knows up to which place of the queue it has been tried, so nothing is tried
+//! twice: what one event costs does not depend on how many agents and frameworks there are.
+//!
+//! **Invariant:** between cycles, a share that wants offers and has room competes in [`Race::Level`] when
+//! it has been tried for all agents up to `level`, and is `lagging` otherwise; all other shares do neither.
+
+mod cycle;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ops::Bound;
 use std::time::Duration;
 
 use model::{AgentId, FrameworkId, Instant, Resources, Role};
 
+use crate::accounts::{Account, AgentSlot, Share, ShareSlot};
 use crate::filters::Filters;
-use crate::ledger::{Ledger, Share};
 use crate::minimum::MinimumAllocatable;
-use crate::problem::{Branch, Candidate, Problem, Quantities};
-use crate::solver::solve;
+use crate::quantities::Quantities;
+use crate::slots::Slots;
+use crate::tree::{Race, Tree};
 use crate::weights::Weight;
 
 /// What an operator may choose.
@@ -44,30 +50,52 @@ pub struct Grant {
 
 #[derive(Debug, Default)]
 struct Framework {
-    roles: BTreeMap<Role, Interest>,
+    roles: BTreeMap<Role, ShareSlot>,
     is_active: bool,
     takes_gpus: bool,
+}
+
+/// A share: of a framework that is known, or of one that only holds something.
+#[derive(Debug)]
+struct Holder {
+    share: Share,
+    /// `None` while the framework is not known or has not the role.
+    interest: Option<Interest>,
+    /// On how many agents it holds something.
+    holdings: usize,
 }
 
 /// A framework's standing in one role.
 #[derive(Debug, Default)]
 struct Interest {
+    is_active: bool,
     is_suppressed: bool,
-    grants: u64,
+    takes_gpus: bool,
+    /// How many of its grants have not been answered.
     open: usize,
+    /// Up to which place of the queue it has been tried; not kept up while it is level.
+    seen: u64,
 }
 
 /// Who holds what, who wants what, and who gets the next agent.
 #[derive(Debug)]
 pub struct Allocator {
     settings: Settings,
-    ledger: Ledger,
-    filters: Filters,
-    weights: BTreeMap<Role, Weight>,
+    agents: Slots<Account>,
+    by_agent: BTreeMap<AgentId, AgentSlot>,
+    holders: Slots<Holder>,
+    by_share: BTreeMap<Share, ShareSlot>,
     frameworks: BTreeMap<FrameworkId, Framework>,
-    untried: BTreeSet<AgentId>,
-    /// Where the last cycle stopped, so that no agent is always the last one.
-    cursor: Option<AgentId>,
+    tree: Tree,
+    filters: Filters,
+    /// Agents that have something worth offering, those first that have waited longest.
+    queue: BTreeMap<u64, AgentSlot>,
+    /// The last place given in the queue; places count from 1.
+    last_place: u64,
+    /// The place up to which those who are level have been tried.
+    level: u64,
+    /// Shares that have room and have not been tried up to `level`, with their `seen`.
+    lagging: BTreeSet<(u64, ShareSlot)>,
     is_due: bool,
 }
 
@@ -76,47 +104,67 @@ impl Allocator {
     pub fn new(settings: Settings) -> Self {
         Self {
             settings,
-            ledger: Ledger::default(),
-            filters: Filters::default(),
-            weights: BTreeMap::new(),
+            agents: Slots::default(),
+            by_agent: BTreeMap::new(),
+            holders: Slots::default(),
+            by_share: BTreeMap::new(),
             frameworks: BTreeMap::new(),
-            untried: BTreeSet::new(),
-            cursor: None,
+            tree: Tree::default(),
+            filters: Filters::default(),
+            queue: BTreeMap::new(),
+            last_place: 0,
+            level: 0,
+            lagging: BTreeSet::new(),
             is_due: false,
         }
     }
 
     /// Sets the weight of a role.
     pub fn set_weight(&mut self, role: Role, weight: Weight) {
-        self.weights.insert(role, weight);
+        self.tree.set_weight(role, weight);
     }
 
     /// Adds an agent with nothing held on it; its resources may be offered.
     pub fn add_agent(&mut self, id: AgentId, total: Resources) {
-        self.filters.clear_agent(&id);
-        self.ledger.add_agent(id.clone(), total);
-        self.try_agent(id);
+        self.remove_agent(&id);
+        self.change_total(None, Some(&total));
+        let agent = AgentSlot(self.agents.insert(Account::new(id.clone(), total)));
+        self.by_agent.insert(id, agent);
+        self.enqueue(agent);
     }
 
     /// Changes what an agent has. Filters on it end, since there may be more now.
     pub fn update_agent(&mut self, id: &AgentId, total: Resources) {
-        self.filters.clear_agent(id);
-        self.ledger.set_total(id, total);
-        self.try_agent(id.clone());
+        let Some(&agent) = self.by_agent.get(id) else { return };
+        let Some(account) = self.agents.get_mut(agent.0) else { return };
+        let old = std::mem::take(&mut account.total);
+        account.set_total(total.clone());
+        self.change_total(Some(&old), Some(&total));
+        self.filters.clear_agent(agent);
+        self.enqueue(agent);
     }
 
     /// Forgets an agent and everything held on it.
     pub fn remove_agent(&mut self, id: &AgentId) {
-        self.filters.clear_agent(id);
-        self.ledger.remove_agent(id);
-        self.untried.remove(id);
+        let Some(agent) = self.by_agent.remove(id) else { return };
+        self.filters.clear_agent(agent);
+        let Some(account) = self.agents.remove(agent.0) else { return };
+        self.change_total(Some(&account.total), None);
+        if let Some(place) = account.place {
+            self.queue.remove(&place);
+        }
+        for (share, held) in account.holdings() {
+            self.tree.release(share, &Quantities::from(held));
+            self.count_holding(share, true, false);
+        }
     }
 
     /// Whether anything of the agent may be offered.
     pub fn set_agent_active(&mut self, id: &AgentId, is_active: bool) {
-        self.ledger.set_active(id, is_active);
-        if is_active {
-            self.try_agent(id.clone());
+        let Some(&agent) = self.by_agent.get(id) else { return };
+        if let Some(account) = self.agents.get_mut(agent.0) {
+            account.is_active = is_active;
+            self.enqueue(agent);
         }
     }
 
@@ -131,41 +179,51 @@ impl Allocator {
         suppressed: &BTreeSet<Role>,
         takes_gpus: bool,
     ) {
-        let framework = self.frameworks.entry(id.clone()).or_default();
+        let mut framework = self.frameworks.remove(&id).unwrap_or_default();
+        framework.takes_gpus = takes_gpus;
         let mut old = std::mem::take(&mut framework.roles);
         for role in roles {
-            let mut interest = old.remove(&role).unwrap_or_default();
-            interest.is_suppressed = suppressed.contains(&role);
-            framework.roles.insert(role, interest);
+            let slot = old
+                .remove(&role)
+                .unwrap_or_else(|| self.slot(Share { framework: id.clone(), role: role.clone() }));
+            if let Some(holder) = self.holders.get_mut(slot.0) {
+                let interest = holder.interest.get_or_insert_default();
+                interest.is_active = framework.is_active;
+                interest.is_suppressed = suppressed.contains(&role);
+                interest.takes_gpus = takes_gpus;
+            }
+            framework.roles.insert(role, slot);
+            self.start_over(slot);
         }
-        framework.takes_gpus = takes_gpus;
-        for role in old.into_keys() {
-            self.filters.clear_share(&Share { framework: id.clone(), role });
+        self.frameworks.insert(id, framework);
+        for share in old.into_values() {
+            self.give_up(share);
         }
-        self.try_all_agents();
     }
 
     /// Whether the framework may get anything; filters of an inactive one end.
     pub fn set_framework_active(&mut self, id: &FrameworkId, is_active: bool) {
         let Some(framework) = self.frameworks.get_mut(id) else { return };
         framework.is_active = is_active;
-        for (role, interest) in &mut framework.roles {
-            if !is_active {
-                interest.open = 0;
-                self.filters.clear_share(&Share { framework: id.clone(), role: role.clone() });
+        for share in framework.roles.values().copied().collect::<Vec<_>>() {
+            if let Some(interest) = self.interest_mut(share) {
+                interest.is_active = is_active;
+                if !is_active {
+                    interest.open = 0;
+                }
             }
-        }
-        if is_active {
-            self.try_all_agents();
+            if !is_active {
+                self.filters.clear_share(share);
+            }
+            self.start_over(share);
         }
     }
 
     /// Forgets a framework. What it still holds must be released by the caller.
     pub fn remove_framework(&mut self, id: &FrameworkId) {
-        if let Some(framework) = self.frameworks.remove(id) {
-            for role in framework.roles.into_keys() {
-                self.filters.clear_share(&Share { framework: id.clone(), role });
-            }
+        let Some(framework) = self.frameworks.remove(id) else { return };
+        for share in framework.roles.into_values() {
+            self.give_up(share);
         }
     }
 
@@ -173,7 +231,18 @@ impl Allocator {
     ///
     /// False when the agent is unknown or the same port is held twice; then nothing changes.
     pub fn hold(&mut self, share: &Share, agent: &AgentId, resources: &Resources) -> bool {
-        self.ledger.hold(share, agent, resources)
+        let Some(&agent) = self.by_agent.get(agent) else { return false };
+        let share = self.slot(share.clone());
+        let Some(account) = self.agents.get_mut(agent.0) else { return false };
+        let had = account.holds(share);
+        let is_held = account.hold(share, resources);
+        let has = account.holds(share);
+        if is_held {
+            self.tree.hold(share, &Quantities::from(resources));
+            self.dequeue_unless_worthwhile(agent);
+        }
+        self.count_holding(share, had, has);
+        is_held
     }
 
     /// Gives resources back. With `refuse`, the framework is not offered them for that long.
@@ -187,44 +256,46 @@ impl Allocator {
         resources: &Resources,
         refuse: Option<Duration>,
     ) -> bool {
-        let is_released = self.ledger.release(share, agent, resources);
-        if let Some(refuse) = refuse.filter(|refuse| !refuse.is_zero()) {
-            self.filters.refuse(share.clone(), agent.clone(), resources.clone(), now + refuse);
+        let Some(&agent) = self.by_agent.get(agent) else { return false };
+        let Some(&share) = self.by_share.get(share) else { return resources.is_empty() };
+        let Some(account) = self.agents.get_mut(agent.0) else { return false };
+        let had = account.holds(share);
+        if !account.release(share, resources) {
+            return false;
         }
-        self.try_agent(agent.clone());
-        is_released
+        let has = account.holds(share);
+        self.tree.release(share, &Quantities::from(resources));
+        if let Some(refuse) = refuse.filter(|refuse| !refuse.is_zero())
+            && self.interest(share).is_some()
+        {
+            self.filters.refuse(share, agent, resources.clone(), now + refuse);
+        }
+        self.enqueue(agent);
+        self.count_holding(share, had, has);
+        true
     }
 
     /// One of the share's grants has been answered or taken back: there is room for another.
     pub fn answered(&mut self, share: &Share) {
+        let Some(&share) = self.by_share.get(share) else { return };
         if let Some(interest) = self.interest_mut(share) {
             interest.open = interest.open.saturating_sub(1);
+            self.line_up(share);
         }
-        self.is_due |= !self.untried.is_empty();
     }
 
     /// Ends all filters in `roles` (all roles when empty) and wants offers again.
     pub fn revive(&mut self, id: &FrameworkId, roles: &BTreeSet<Role>) {
-        self.set_suppressed(id, roles, false);
-        let Some(framework) = self.frameworks.get(id) else { return };
-        for role in framework.roles.keys().filter(|role| roles.is_empty() || roles.contains(*role))
-        {
-            self.filters.clear_share(&Share { framework: id.clone(), role: role.clone() });
+        for share in self.set_suppressed(id, roles, false) {
+            self.filters.clear_share(share);
+            self.start_over(share);
         }
-        self.try_all_agents();
     }
 
     /// Wants no offers in `roles` (all roles when empty) until revived.
     pub fn suppress(&mut self, id: &FrameworkId, roles: &BTreeSet<Role>) {
-        self.set_suppressed(id, roles, true);
-    }
-
-    fn set_suppressed(&mut self, id: &FrameworkId, roles: &BTreeSet<Role>, is_suppressed: bool) {
-        let Some(framework) = self.frameworks.get_mut(id) else { return };
-        for (role, interest) in &mut framework.roles {
-            if roles.is_empty() || roles.contains(role) {
-                interest.is_suppressed = is_suppressed;
-            }
+        for share in self.set_suppressed(id, roles, true) {
+            self.line_up(share);
         }
     }
 
@@ -240,203 +311,160 @@ impl Allocator {
 
     /// What is free on an agent.
     pub fn free(&self, agent: &AgentId) -> Option<&Resources> {
-        self.ledger.agent(agent).map(|account| &account.free)
+        let agent = self.by_agent.get(agent)?;
+        self.agents.get(agent.0).map(|account| &account.free)
     }
 
     /// How many agents the share refuses something of.
     pub fn active_filters(&self, share: &Share) -> usize {
-        self.filters.active(share)
+        self.by_share.get(share).map_or(0, |share| self.filters.active(*share))
     }
 
     /// Whether the share wants no offers.
     pub fn is_suppressed(&self, share: &Share) -> bool {
-        self.frameworks
-            .get(&share.framework)
-            .and_then(|framework| framework.roles.get(&share.role))
-            .is_some_and(|interest| interest.is_suppressed)
+        let interest = self.by_share.get(share).and_then(|share| self.interest(*share));
+        interest.is_some_and(|interest| interest.is_suppressed)
     }
 
-    /// Ends what has expired, then gives away every agent that somebody may have.
-    ///
-    /// Grants are of different agents, hold everything free there, and are booked already.
-    pub fn allocate(&mut self, now: Instant) -> Vec<Grant> {
-        for agent in self.filters.expire(now) {
-            self.untried.insert(agent);
-        }
-        self.is_due = false;
-        let agents = self.worthwhile();
-        let shares = self.interested();
-        self.untried.clear();
-        if agents.is_empty() || shares.is_empty() {
-            return Vec::new(); // Whoever becomes interested tries all agents again.
-        }
-        let problem = self.problem(&shares, &agents);
-        let solution = solve(&problem, |candidate, agent| {
-            self.may_have(now, &shares[candidate], &agents[agent])
-        });
-        self.untried = solution.waiting.iter().map(|&agent| agents[agent].clone()).collect();
-        let granted = solution.grants.into_iter();
-        granted
-            .filter_map(|(candidate, agent)| self.book(&shares[candidate], &agents[agent]))
-            .collect()
-    }
-
-    /// Agents not tried since they changed that have something worth offering, the next one first.
-    fn worthwhile(&self) -> Vec<AgentId> {
-        let after = self.cursor.as_ref().map_or(Bound::Unbounded, Bound::Excluded);
-        let up_to = self.cursor.as_ref().map(|cursor| (Bound::Unbounded, Bound::Included(cursor)));
-        let first = self.untried.range::<AgentId, _>((after, Bound::Unbounded));
-        let then = up_to.into_iter().flat_map(|range| self.untried.range::<AgentId, _>(range));
-        first
-            .chain(then)
-            .filter(|id| {
-                self.ledger.agent(id).is_some_and(|account| {
-                    account.is_active && self.settings.minimum.is_met_by(&account.free)
-                })
-            })
-            .cloned()
-            .collect()
-    }
-
-    /// Framework and role pairs that want offers now.
-    fn interested(&self) -> Vec<Share> {
-        let active = self.frameworks.iter().filter(|(_, framework)| framework.is_active);
-        active
-            .flat_map(|(id, framework)| {
-                let roles = framework.roles.iter().filter(|(_, interest)| !interest.is_suppressed);
-                roles.map(|(role, _)| Share { framework: id.clone(), role: role.clone() })
-            })
-            .collect()
-    }
-
-    fn problem(&self, shares: &[Share], agents: &[AgentId]) -> Problem {
-        let mut tree =
-            RoleTree::new(&self.weights, shares.iter().chain(self.ledger.shares().map(|(s, _)| s)));
-        let mut candidates = Vec::with_capacity(shares.len());
-        let held: BTreeMap<_, _> = self.ledger.shares().collect();
-        for share in shares {
-            let interest = self.interest(share);
-            let open = interest.map_or(0, |interest| interest.open);
-            candidates.push(Candidate {
-                branch: tree.branch_of(&share.role),
-                held: held.get(share).map_or_else(Quantities::default, |held| **held),
-                grants: interest.map_or(0, |interest| interest.grants),
-                room: self.settings.open_grants.saturating_sub(open),
-            });
-        }
-        for (share, held) in self.ledger.shares() {
-            if shares.binary_search(share).is_err() {
-                let branch = tree.branch_of(&share.role);
-                tree.branches[branch].held.add(held);
+    fn set_suppressed(
+        &mut self,
+        id: &FrameworkId,
+        roles: &BTreeSet<Role>,
+        is_suppressed: bool,
+    ) -> Vec<ShareSlot> {
+        let Some(framework) = self.frameworks.get(id) else { return Vec::new() };
+        let named = framework.roles.iter();
+        let named = named.filter(|(role, _)| roles.is_empty() || roles.contains(*role));
+        let shares: Vec<_> = named.map(|(_, share)| *share).collect();
+        for share in &shares {
+            if let Some(interest) = self.interest_mut(*share) {
+                interest.is_suppressed = is_suppressed;
             }
         }
-        let free = |id: &AgentId| {
-            self.ledger.agent(id).map_or_else(Quantities::default, |a| Quantities::from(&a.free))
-        };
-        Problem {
-            total: *self.ledger.total(),
-            branches: tree.branches,
-            candidates,
-            agents: agents.iter().map(free).collect(),
+        shares
+    }
+
+    fn interest(&self, share: ShareSlot) -> Option<&Interest> {
+        self.holders.get(share.0)?.interest.as_ref()
+    }
+
+    fn interest_mut(&mut self, share: ShareSlot) -> Option<&mut Interest> {
+        self.holders.get_mut(share.0)?.interest.as_mut()
+    }
+
+    /// The number of a share, which exists from now on.
+    fn slot(&mut self, share: Share) -> ShareSlot {
+        if let Some(slot) = self.by_share.get(&share) {
+            return *slot;
+        }
+        let holder = Holder { share: share.clone(), interest: None, holdings: 0 };
+        let slot = ShareSlot(self.holders.insert(holder));
+        self.tree.insert(slot, &share.role);
+        self.by_share.insert(share, slot);
+        slot
+    }
+
+    /// The framework has no such role any more; what it holds in it stays on the books.
+    fn give_up(&mut self, share: ShareSlot) {
+        self.filters.clear_share(share);
+        self.step_out(share);
+        self.tree.forget_grants(share);
+        if let Some(holder) = self.holders.get_mut(share.0) {
+            holder.interest = None;
+        }
+        self.count_holding(share, false, false);
+    }
+
+    /// Takes note that a share holds something on one agent more or less, and forgets it when it is
+    /// nobody's any more.
+    fn count_holding(&mut self, share: ShareSlot, had: bool, has: bool) {
+        let Some(holder) = self.holders.get_mut(share.0) else { return };
+        match (had, has) {
+            (false, true) => holder.holdings += 1,
+            (true, false) => holder.holdings -= 1,
+            (false, false) | (true, true) => {}
+        }
+        if holder.holdings == 0
+            && holder.interest.is_none()
+            && let Some(holder) = self.holders.remove(share.0)
+        {
+            self.tree.remove(share);
+            self.by_share.remove(&holder.share);
         }
     }
 
-    fn may_have(&self, now: Instant, share: &Share, agent: &AgentId) -> bool {
-        let Some(account) = self.ledger.agent(agent) else { return false };
-        let takes_gpus = self.frameworks.get(&share.framework).is_some_and(|f| f.takes_gpus);
-        // Compat: agents with GPUs are kept for frameworks that say they use them (--filter_gpu_resources).
-        (takes_gpus || account.total.gpus().is_zero())
-            && !self.filters.withhold(now, share, agent, &account.free)
-    }
-
-    fn book(&mut self, share: &Share, agent: &AgentId) -> Option<Grant> {
-        let resources = self.free(agent)?.clone();
-        if !self.ledger.hold(share, agent, &resources) {
-            return None;
+    fn change_total(&mut self, old: Option<&Resources>, new: Option<&Resources>) {
+        let mut total = *self.tree.total();
+        if let Some(old) = old {
+            total.remove(&Quantities::from(old));
         }
-        let interest = self.interest_mut(share)?;
-        interest.grants += 1;
-        interest.open += 1;
-        self.cursor = Some(agent.clone());
-        Some(Grant { share: share.clone(), agent: agent.clone(), resources })
-    }
-
-    fn interest(&self, share: &Share) -> Option<&Interest> {
-        self.frameworks.get(&share.framework)?.roles.get(&share.role)
-    }
-
-    fn interest_mut(&mut self, share: &Share) -> Option<&mut Interest> {
-        self.frameworks.get_mut(&share.framework)?.roles.get_mut(&share.role)
-    }
-
-    fn try_agent(&mut self, id: AgentId) {
-        self.untried.insert(id);
-        self.is_due = true;
-    }
-
-    fn try_all_agents(&mut self) {
-        self.untried.extend(self.ledger.agent_ids().cloned());
-        self.is_due |= !self.untried.is_empty();
-    }
-}
-
-/// The branches of a problem while they are laid out.
-struct RoleTree<'a> {
-    weights: &'a BTreeMap<Role, Weight>,
-    branches: Vec<Branch>,
-    by_role: BTreeMap<String, usize>,
-    with_sub_roles: BTreeSet<usize>,
-    /// Branches of roles that have sub-roles: their own frameworks hang on a branch beside those.
-    own: BTreeMap<usize, usize>,
-}
-
-impl<'a> RoleTree<'a> {
-    fn new(weights: &'a BTreeMap<Role, Weight>, shares: impl Iterator<Item = &'a Share>) -> Self {
-        let root = Branch { parent: None, weight: 1_000, held: Quantities::default() };
-        let mut tree = Self {
-            weights,
-            branches: vec![root],
-            by_role: BTreeMap::new(),
-            with_sub_roles: BTreeSet::new(),
-            own: BTreeMap::new(),
-        };
-        let roles: BTreeSet<_> = shares.map(|share| &share.role).collect();
-        for role in roles {
-            tree.grow(role.as_str());
+        if let Some(new) = new {
+            total.add(&Quantities::from(new));
         }
-        tree
+        self.tree.set_total(total);
     }
 
-    fn push(&mut self, parent: usize, weight: u64) -> usize {
-        self.branches.push(Branch { parent: Some(parent), weight, held: Quantities::default() });
-        self.branches.len() - 1
+    /// Puts an agent at the end of the queue if it has something worth offering: everybody is to be
+    /// tried for it again.
+    fn enqueue(&mut self, agent: AgentSlot) {
+        let Some(account) = self.agents.get_mut(agent.0) else { return };
+        if let Some(place) = account.place.take() {
+            self.queue.remove(&place);
+        }
+        if account.is_active && self.settings.minimum.is_met_by(&account.free) {
+            self.last_place += 1;
+            account.place = Some(self.last_place);
+            self.queue.insert(self.last_place, agent);
+            self.is_due = true;
+        }
     }
 
-    /// Makes the branch of a role, after those of the roles above it.
-    fn grow(&mut self, role: &str) -> usize {
-        if let Some(branch) = self.by_role.get(role) {
-            return *branch;
+    /// An agent has less than before: it keeps its place, or leaves the queue.
+    fn dequeue_unless_worthwhile(&mut self, agent: AgentSlot) {
+        let Some(account) = self.agents.get_mut(agent.0) else { return };
+        if !self.settings.minimum.is_met_by(&account.free)
+            && let Some(place) = account.place.take()
+        {
+            self.queue.remove(&place);
         }
-        let parent = role.rsplit_once('/').map_or(0, |(above, _)| self.grow(above));
-        let weight = self.weights.get(role).copied().unwrap_or_default();
-        let branch = self.push(parent, weight.thousandths());
-        self.with_sub_roles.insert(parent);
-        self.by_role.insert(role.to_owned(), branch);
-        branch
     }
 
-    /// Where the frameworks of `role` hang.
-    fn branch_of(&mut self, role: &Role) -> usize {
-        let branch = self.grow(role.as_str());
-        if let Some(own) = self.own.get(&branch) {
-            return *own;
+    /// The share is to be tried for every agent again.
+    fn start_over(&mut self, share: ShareSlot) {
+        self.step_out(share);
+        if let Some(interest) = self.interest_mut(share) {
+            interest.seen = 0;
         }
-        if !self.with_sub_roles.contains(&branch) {
-            return branch;
+        self.line_up(share);
+    }
+
+    /// Takes the share out of the competition; `seen` says where it stood.
+    fn step_out(&mut self, share: ShareSlot) {
+        let was_level = self.tree.detach(Race::Level, share);
+        let level = self.level;
+        let Some(interest) = self.interest_mut(share) else { return };
+        if was_level {
+            interest.seen = level;
         }
-        let own = self.push(branch, Weight::default().thousandths());
-        self.own.insert(branch, own);
-        own
+        let seen = interest.seen;
+        self.lagging.remove(&(seen, share));
+    }
+
+    /// Puts the share where its wishes, its room and what it has been tried for say.
+    fn line_up(&mut self, share: ShareSlot) {
+        self.step_out(share);
+        let (level, most) = (self.level, self.settings.open_grants);
+        let Some(interest) = self.interest(share) else { return };
+        if !interest.is_active || interest.is_suppressed || interest.open >= most {
+            return;
+        }
+        let seen = interest.seen;
+        if seen >= level {
+            self.tree.attach(Race::Level, share);
+        } else {
+            self.lagging.insert((seen, share));
+        }
+        self.is_due |= self.queue.last_key_value().is_some_and(|(last, _)| *last > seen);
     }
 }
 

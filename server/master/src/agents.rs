@@ -124,6 +124,8 @@ pub(crate) struct Liveness {
 /// A kill that waits until the agent that may have the task is back.
 #[derive(Debug)]
 pub(crate) struct WaitingKill {
+    /// The agent that the kill names.
+    pub(crate) agent: Option<AgentId>,
     pub(crate) policy: Option<KillPolicy>,
 }
 
@@ -143,6 +145,9 @@ pub(crate) struct Agents {
     last_links: BTreeMap<AgentId, LinkId>,
     /// Unreachable agents, oldest first, to forget those over the limit.
     unreachable_since: BTreeSet<(Timestamp, AgentId)>,
+    /// Tasks that went away with an unreachable agent, by agent.
+    pub(crate) tasks_away: BTreeMap<AgentId, BTreeSet<(FrameworkId, TaskId)>>,
+    is_forgetting_armed: bool,
 }
 
 impl Agents {
@@ -172,7 +177,7 @@ impl Agents {
 
     /// Takes an agent of an earlier leadership in, by its record.
     pub(crate) fn recover(&mut self, record: AgentRecord) {
-        self.by_nonce.insert(record.nonce.clone(), record.id.clone());
+        self.know_nonce(&record.nonce, &record.id);
         match record.standing {
             Standing::Admitted => {
                 self.recovered.insert(record.id.clone(), Arc::new(record));
@@ -182,6 +187,21 @@ impl Agents {
                 self.gone.insert(record.id);
             }
         }
+    }
+
+    /// An agent of a lost registry brings no nonce; none is nobody's.
+    fn know_nonce(&mut self, nonce: &Bytes, id: &AgentId) {
+        if !nonce.is_empty() {
+            self.by_nonce.insert(nonce.clone(), id.clone());
+        }
+    }
+
+    /// Whether an agent of this id was ever admitted, as far as the records reach back.
+    fn is_known(&self, id: &AgentId) -> bool {
+        self.registered.contains_key(id)
+            || self.recovered.contains_key(id)
+            || self.unreachable.contains_key(id)
+            || self.gone.contains(id)
     }
 
     fn put_unreachable(&mut self, record: AgentRecord, since: Timestamp) {

@@ -8,7 +8,7 @@ use wire::mesos::v1 as pb;
 use wire::mesos::v1::scheduler::{Call, call};
 
 use crate::fixture::{Cluster, cluster, framework_info, resources, task, uuid};
-use crate::{Command, Effect};
+use crate::{Command, Effect, Reply, StreamId};
 
 #[derive(Debug, Clone)]
 enum Step {
@@ -64,6 +64,10 @@ struct Play {
 impl Play {
     fn agents(&self) -> Vec<String> {
         self.cluster.master.agents.registered.keys().map(ToString::to_string).collect()
+    }
+
+    fn away(&self) -> Vec<String> {
+        self.cluster.master.agents.unreachable.keys().map(ToString::to_string).collect()
     }
 
     fn connected(&self) -> Vec<String> {
@@ -133,6 +137,34 @@ impl Play {
                 self.cluster = old.fail_over();
             }
         }
+    }
+
+    /// All agents come back with what they hold, and all frameworks subscribe again.
+    fn everybody_returns(&mut self, agents: &[String]) {
+        let known: Vec<_> = self.cluster.master.frameworks.known.keys().cloned().collect();
+        for id in known {
+            let id = Some(pb::FrameworkId { value: id.to_string() });
+            self.cluster.subscribe(pb::FrameworkInfo { id, ..framework_info("F") });
+        }
+        for agent in agents {
+            let held = self.held.get(agent).cloned().unwrap_or_default();
+            self.cluster.reregister(agent, "cpus:4;mem:100;ports:[1-50]", &held);
+        }
+    }
+
+    /// What a leader knows of frameworks, agents and tasks, leaving times and connections aside.
+    fn picture(&self) -> Vec<String> {
+        let master = &self.cluster.master;
+        let agents = master.agents.registered.values();
+        let agents = agents.map(|a| format!("{} {} {} {:?}", a.id, a.total, a.used, a.tasks));
+        let frameworks = master.frameworks.known.values().map(|framework| {
+            let tasks = framework.tasks.values();
+            let tasks: Vec<_> = tasks
+                .map(|t| format!("{} {} {} {} {}", t.id, t.state, t.agent, t.resources, t.name()))
+                .collect();
+            format!("{} {} {tasks:?}", framework.id, framework.info.name)
+        });
+        agents.chain(frameworks).collect()
     }
 
     fn come_back(&mut self, n: usize, lost: usize) {
@@ -245,6 +277,17 @@ impl Play {
             assert!(master.agents.get(&offer.agent).unwrap().is_connected());
             assert!(master.frameworks.get(&offer.framework).unwrap().is_connected());
         }
+        for framework in master.frameworks.known.values() {
+            for task in framework.unreachable_tasks.values() {
+                assert!(
+                    master.agents.unreachable.contains_key(&task.agent),
+                    "{} is away",
+                    task.agent
+                );
+                let key = (framework.id.clone(), task.id.clone());
+                assert!(master.agents.tasks_away[&task.agent].contains(&key));
+            }
+        }
         for agent in master.agents.unreachable.keys().chain(master.agents.registered.keys()) {
             let path = format!("/master/agents/{agent}");
             assert!(self.cluster.records.contains_key(&path), "{agent} is durable");
@@ -262,6 +305,50 @@ proptest! {
             play.step(step);
             play.check();
         }
+    }
+
+    #[test]
+    fn a_new_leader_learns_the_same_from_records_and_agents(steps in steps()) {
+        let mut play = Play { cluster: cluster(), held: BTreeMap::new(), launched: 0 };
+        for step in &steps {
+            play.step(step);
+        }
+        let agents: Vec<_> = play.agents().into_iter().chain(play.away()).collect();
+        play.everybody_returns(&agents);
+        let before = play.picture();
+        play.step(&Step::FailOver);
+        play.everybody_returns(&agents);
+        play.check();
+        prop_assert_eq!(play.picture(), before);
+    }
+
+    #[test]
+    fn refused_calls_change_nothing(steps in steps(), n in any::<usize>()) {
+        let mut play = Play { cluster: cluster(), held: BTreeMap::new(), launched: 0 };
+        for step in &steps {
+            play.step(step);
+        }
+        let Some(offer) = pick(&play.cluster.master.offers.keys().cloned().collect::<Vec<_>>(), n)
+        else {
+            return Ok(());
+        };
+        let offer_ids = vec![pb::OfferId { value: offer.to_string() }];
+        let stream = Some(StreamId::new("nobody's"));
+        let before = format!("{:?}", play.cluster.master.snapshot());
+        for r#type in [call::Type::Accept, call::Type::Decline, call::Type::Teardown, call::Type::Suppress] {
+            let accept = call::Accept { offer_ids: offer_ids.clone(), ..Default::default() };
+            let decline = call::Decline { offer_ids: offer_ids.clone(), filters: None };
+            let call = Call {
+                r#type: Some(r#type.into()),
+                accept: Some(accept),
+                decline: Some(decline),
+                ..Call::default()
+            };
+            let effects = play.cluster.call_by(stream.clone(), "m-0000", call);
+            let is_refused = matches!(&effects[..], [Effect::Reply { reply: Reply::Refused(_), .. }]);
+            prop_assert!(is_refused, "{type:?}: {effects:?}");
+        }
+        prop_assert_eq!(format!("{:?}", play.cluster.master.snapshot()), before);
     }
 
     #[test]

@@ -104,6 +104,8 @@ pub enum Timer {
         /// The link that was closed.
         link: LinkId,
     },
+    /// Agents may have been unreachable for too long.
+    ForgetUnreachable,
     /// Agents that were admitted under an earlier master have had their time to come back.
     RecoveryDeadline,
     /// A framework that is not connected has had its time to come back.

@@ -28,6 +28,8 @@ pub struct Config {
     pub max_unreachable_tasks: usize,
     /// How many unreachable agents are remembered.
     pub max_unreachable_agents: usize,
+    /// How long an unreachable agent is remembered.
+    pub max_unreachable_age: Duration,
     /// Whether a framework may run as root.
     pub root_submissions: bool,
     /// The allocator's settings.
@@ -48,6 +50,7 @@ impl Config {
             max_completed_tasks: 1_000,
             max_unreachable_tasks: 1_000,
             max_unreachable_agents: 102_400,
+            max_unreachable_age: Duration::from_secs(14 * 24 * 3_600),
             root_submissions: true,
             allocator: allocator::Settings::default(),
         }

@@ -160,7 +160,7 @@ impl Cluster {
         total: &str,
         held: &[(TaskInfo, TaskState)],
     ) -> Vec<Effect> {
-        let n: i32 = agent.rsplit('S').next().unwrap().parse().unwrap();
+        let port = self.port_of(agent);
         let tasks = held.iter().map(|(info, state)| {
             let framework = FrameworkId::from("m-0000");
             let mut task = crate::Task::launched(
@@ -177,12 +177,30 @@ impl Cluster {
         info.id = Some(pb::FrameworkId { value: "m-0000".into() });
         let reregister = link::Reregister {
             agent_id: pb::AgentId { value: agent.into() },
-            agent: description(5051 + n, total),
+            agent: description(port, total),
             tasks: tasks.collect(),
             frameworks: if held.is_empty() { Vec::new() } else { vec![info] },
         };
         let link = self.open_link();
         self.first_frame(link, agent_frame::Body::Reregister(reregister))
+    }
+
+    /// Where the agent listens, as far as the master knows it.
+    fn port_of(&self, agent: &str) -> i32 {
+        let (id, agents) = (AgentId::from(agent), &self.master.agents);
+        let registered = agents.get(&id).map(|agent| agent.port());
+        let recovered = agents.recovered.get(&id).map(|record| record.description.address.port);
+        let unreachable = agents.unreachable.get(&id).map(|a| a.record.description.address.port);
+        registered.or(recovered).or(unreachable).unwrap_or_else(|| {
+            let n: i32 = agent.rsplit('S').next().unwrap().parse().unwrap();
+            5051 + n
+        })
+    }
+
+    /// The framework `m-0000` subscribes again.
+    pub(crate) fn resubscribe(&mut self) -> Vec<Effect> {
+        let id = Some(pb::FrameworkId { value: "m-0000".into() });
+        self.subscribe(FrameworkInfo { id, ..framework_info("F") })
     }
 
     /// Subscribes a framework; streams are `stream-0` and up.

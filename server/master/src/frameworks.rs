@@ -150,6 +150,17 @@ impl Framework {
         }
     }
 
+    /// Adds a task that is over to the history, which keeps the newest `limit`.
+    pub(crate) fn complete(&mut self, mut task: Arc<Task>, limit: usize) {
+        if task.pending.is_some() {
+            Arc::make_mut(&mut task).pending = None; // Its `data` may be large.
+        }
+        self.completed_tasks.push_back(task);
+        while self.completed_tasks.len() > limit {
+            self.completed_tasks.pop_front();
+        }
+    }
+
     pub(crate) fn record(&self, epoch: u64) -> FrameworkRecord {
         FrameworkRecord {
             id: self.id.clone(),

@@ -102,6 +102,7 @@ impl Master {
             }
             Timer::Ping { agent, link } => self.ping_due(&agent, link),
             Timer::AgentDeadline { agent, link } => self.agent_deadline(&agent, link),
+            Timer::ForgetUnreachable => self.forgetting_due(),
             Timer::RecoveryDeadline => self.recovery_deadline(),
             Timer::FailoverDeadline { framework, since } => {
                 self.failover_deadline(&framework, since);

@@ -33,6 +33,8 @@ pub struct Task {
     pub description: Arc<pb::Task>,
     /// One status per run of the same state, oldest first, without `data`.
     pub statuses: Vec<Arc<TaskStatus>>,
+    /// The newest update of its agent while the framework has not acknowledged it, with `data`.
+    pub(crate) pending: Option<Arc<TaskStatus>>,
     /// A kill that the agent has not been told because it was not connected.
     pub(crate) waiting_kill: Option<Option<pb::KillPolicy>>,
 }
@@ -72,6 +74,7 @@ impl Task {
             forwarded: None,
             description: Arc::new(description),
             statuses: Vec::new(),
+            pending: None,
             waiting_kill: None,
         }
     }
@@ -103,6 +106,7 @@ impl Task {
             forwarded,
             description: Arc::new(message),
             statuses: Vec::new(),
+            pending: None,
             waiting_kill: None,
         };
         for status in statuses {

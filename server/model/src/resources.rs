@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -27,6 +28,15 @@ impl Quantity {
             Self::Scalar(scalar) => scalar.is_zero(),
             Self::Ranges(ranges) => ranges.is_empty(),
             Self::Set(items) => items.is_empty(),
+        }
+    }
+
+    fn contains(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Scalar(a), Self::Scalar(b)) => a >= b,
+            (Self::Ranges(a), Self::Ranges(b)) => a.contains_all(b),
+            (Self::Set(a), Self::Set(b)) => a.is_superset(b),
+            (Self::Scalar(_) | Self::Ranges(_) | Self::Set(_), _) => false,
         }
     }
 
@@ -55,9 +65,9 @@ impl Quantity {
     }
 }
 
-/// Amounts by resource name.
+/// Amounts by resource name. Cheap to clone: equal amounts that stem from one another are stored once.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct Resources(BTreeMap<String, Quantity>);
+pub struct Resources(Arc<BTreeMap<String, Quantity>>);
 
 /// Why a text is no list of resources.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -91,17 +101,18 @@ pub enum MalformedResources {
 
 impl Resources {
     /// Nothing.
-    pub const fn new() -> Self {
-        Self(BTreeMap::new())
+    pub fn new() -> Self {
+        Self::default()
     }
 
     /// Adds one named amount.
     #[must_use]
     pub fn with(mut self, name: &str, quantity: Quantity) -> Self {
+        let amounts = Arc::make_mut(&mut self.0);
         if quantity.is_empty() {
-            self.0.remove(name);
+            amounts.remove(name);
         } else {
-            self.0.insert(name.to_owned(), quantity);
+            amounts.insert(name.to_owned(), quantity);
         }
         self
     }
@@ -171,36 +182,49 @@ impl Resources {
 
     /// Whether all of `other` is in here.
     pub fn contains(&self, other: &Self) -> bool {
-        other.0.iter().all(|(name, wanted)| {
-            self.0.get(name).is_some_and(|held| held.checked_sub(wanted).is_some())
-        })
+        if Arc::ptr_eq(&self.0, &other.0) {
+            return true; // What a framework gives back is mostly just what it was offered.
+        }
+        other
+            .0
+            .iter()
+            .all(|(name, wanted)| self.0.get(name).is_some_and(|held| held.contains(wanted)))
     }
 
     /// The sum; `None` when an amount overflows, kinds differ or the same port or item is in both.
     pub fn checked_add(&self, other: &Self) -> Option<Self> {
-        let mut sum = self.clone();
-        for (name, more) in &other.0 {
-            let total = match sum.0.get(name) {
+        if self.is_empty() || other.is_empty() {
+            return Some(if self.is_empty() { other.clone() } else { self.clone() });
+        }
+        let mut sum = BTreeMap::clone(&self.0);
+        for (name, more) in other.0.iter() {
+            let total = match sum.get(name) {
                 Some(held) => held.checked_add(more)?,
                 None => more.clone(),
             };
-            sum.0.insert(name.clone(), total);
+            sum.insert(name.clone(), total);
         }
-        Some(sum)
+        Some(Self(Arc::new(sum)))
     }
 
     /// What is left without `other`; `None` when `other` has something that is not here.
     pub fn checked_sub(&self, other: &Self) -> Option<Self> {
-        let mut rest = self.clone();
-        for (name, less) in &other.0 {
-            let left = rest.0.get(name)?.checked_sub(less)?;
+        if other.is_empty() {
+            return Some(self.clone());
+        }
+        if Arc::ptr_eq(&self.0, &other.0) {
+            return Some(Self::new());
+        }
+        let mut rest = BTreeMap::clone(&self.0);
+        for (name, less) in other.0.iter() {
+            let left = rest.get(name)?.checked_sub(less)?;
             if left.is_empty() {
-                rest.0.remove(name);
+                rest.remove(name);
             } else {
-                rest.0.insert(name.clone(), left);
+                rest.insert(name.clone(), left);
             }
         }
-        Some(rest)
+        Some(Self(Arc::new(rest)))
     }
 
     /// Reads the form of the `--resources` flag: `cpus:4;mem:1024;ports:[31000-32000,33000-33999];x:{a,b}`.

@@ -181,9 +181,11 @@ fn tasks_that_an_agent_brings_along_are_not_offered() {
 enum Step {
     AddAgent(u8, u32),
     RemoveAgent(u8),
+    UpdateAgent(u8, u32),
     AgentActive(u8, bool),
     AddFramework(u8, u8),
     FrameworkActive(u8, bool),
+    RemoveFramework(u8),
     Suppress(u8),
     Revive(u8),
     /// Answers the n-th open grant, using the first `n` thousandths of a cpu of it.
@@ -196,9 +198,11 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     let step = prop_oneof![
         (0u8..5, 1u32..5).prop_map(|(agent, cpus)| Step::AddAgent(agent, cpus)),
         (0u8..5).prop_map(Step::RemoveAgent),
+        (0u8..5, 1u32..5).prop_map(|(agent, more)| Step::UpdateAgent(agent, more)),
         (0u8..5, any::<bool>()).prop_map(|(agent, on)| Step::AgentActive(agent, on)),
         (0u8..4, 0u8..4).prop_map(|(framework, role)| Step::AddFramework(framework, role)),
         (0u8..4, any::<bool>()).prop_map(|(framework, on)| Step::FrameworkActive(framework, on)),
+        (0u8..4).prop_map(Step::RemoveFramework),
         (0u8..4).prop_map(Step::Suppress),
         (0u8..4).prop_map(Step::Revive),
         (any::<usize>(), 0u32..1_500, 0u64..9)
@@ -253,6 +257,12 @@ impl Play {
                 self.forget(&agent(n));
                 self.allocator.remove_agent(&agent(n));
             }
+            Step::UpdateAgent(n, more) => {
+                if let Some(total) = self.totals.get_mut(&agent(n)) {
+                    *total = total.checked_add(&resources(&format!("cpus:{more}"))).unwrap();
+                    self.allocator.update_agent(&agent(n), total.clone());
+                }
+            }
             Step::AgentActive(n, on) => self.allocator.set_agent_active(&agent(n), on),
             Step::AddFramework(n, role) => {
                 let role = Role::from(["*", "a", "a/b", "c"][usize::from(role)]);
@@ -268,6 +278,16 @@ impl Play {
                     }
                 }
                 self.allocator.set_framework_active(&framework(n), on);
+            }
+            Step::RemoveFramework(n) => {
+                self.allocator.set_framework_active(&framework(n), false);
+                let gone = |grant: &mut Grant| grant.share.framework == framework(n);
+                let grants: Vec<_> = self.open.extract_if(.., gone).collect();
+                let used: Vec<_> = self.used.extract_if(.., gone).collect();
+                for grant in grants.iter().chain(&used) {
+                    self.give_back(grant, &grant.resources.clone(), None);
+                }
+                self.allocator.remove_framework(&framework(n));
             }
             Step::Suppress(n) => self.allocator.suppress(&framework(n), &BTreeSet::new()),
             Step::Revive(n) => self.allocator.revive(&framework(n), &BTreeSet::new()),
@@ -310,6 +330,25 @@ impl Play {
         self.allocator.answered(&grant.share);
     }
 
+    /// An agent that a share with room may have and did not get.
+    fn left_over(&self) -> Option<(AgentId, Share)> {
+        let allocator = &self.allocator;
+        for (agent, account) in allocator.agents.iter() {
+            if !account.is_active || !allocator.settings.minimum.is_met_by(&account.free) {
+                continue;
+            }
+            for (share, holder) in allocator.holders.iter() {
+                let Some(interest) = &holder.interest else { continue };
+                let wants = interest.is_active && !interest.is_suppressed && interest.open < 3;
+                let (agent, share) = (AgentSlot(agent), ShareSlot(share));
+                if wants && !allocator.filters.withhold(at(self.now), share, agent, &account.free) {
+                    return Some((account.id.clone(), holder.share.clone()));
+                }
+            }
+        }
+        None
+    }
+
     fn held(&self, agent: &AgentId) -> Resources {
         let all = self.open.iter().chain(&self.used).filter(|grant| grant.agent == *agent);
         all.fold(Resources::new(), |sum, grant| sum.checked_add(&grant.resources).unwrap())
@@ -334,17 +373,47 @@ proptest! {
         let mut play = Play::new();
         for step in steps {
             play.step(step);
+            play.step(Step::Allocate(0));
+            prop_assert_eq!(play.left_over(), None);
         }
-        play.step(Step::Allocate(0));
-        for agent in play.totals.keys() {
-            let account = play.allocator.ledger.agent(agent).unwrap();
-            if !account.is_active || !play.allocator.settings.minimum.is_met_by(&account.free) {
-                continue;
+    }
+
+    #[test]
+    fn a_cycle_is_due_whenever_it_would_grant_something(steps in steps()) {
+        let mut play = Play::new();
+        for step in steps {
+            play.step(step.clone());
+            let next_expiry = play.allocator.next_expiry().is_some_and(|end| end <= at(play.now));
+            if !play.allocator.is_due() && !next_expiry {
+                let before = play.open.len();
+                play.step(Step::Allocate(0));
+                prop_assert_eq!(play.open.len(), before, "{:?}", step);
             }
-            for share in play.allocator.interested() {
-                let has_room = play.allocator.interest(&share).unwrap().open < 3;
-                let may_have = play.allocator.may_have(at(play.now), &share, agent);
-                prop_assert!(!has_room || !may_have, "{agent} was left although {share:?} wants it");
+        }
+    }
+
+    /// Nothing is tried that has been tried before: the numbers agree with those worked out anew.
+    #[test]
+    fn the_indices_agree_with_what_they_index(steps in steps()) {
+        let mut play = Play::new();
+        for step in steps {
+            play.step(step);
+            let allocator = &play.allocator;
+            for (place, agent) in &allocator.queue {
+                prop_assert_eq!(allocator.agents.get(agent.0).unwrap().place, Some(*place));
+            }
+            for (slot, account) in allocator.agents.iter() {
+                prop_assert_eq!(allocator.by_agent[&account.id], AgentSlot(slot));
+                let is_worth = account.is_active && allocator.settings.minimum.is_met_by(&account.free);
+                let is_queued = account.place.is_some_and(|place| allocator.queue.contains_key(&place));
+                prop_assert_eq!(is_worth, is_queued, "{}", account.id);
+            }
+            for (slot, holder) in allocator.holders.iter() {
+                let share = ShareSlot(slot);
+                prop_assert_eq!(allocator.by_share[&holder.share], share);
+                let held = allocator.agents.iter().filter(|(_, account)| account.holds(share)).count();
+                prop_assert_eq!(holder.holdings, held);
+                prop_assert!(held > 0 || holder.interest.is_some(), "{:?} is nobody's", holder.share);
             }
         }
     }

@@ -1,5 +1,7 @@
 //! Agents that are given up: unreachable, or removed.
 
+use std::time::Duration;
+
 use model::{AgentId, TaskState};
 use tracing::{info, warn};
 use wire::mesos::v1::{self as pb, scheduler::event, task_status::Reason};
@@ -10,6 +12,9 @@ use crate::effect::Effect;
 use crate::master::Master;
 use crate::record::{AgentRecord, Standing};
 use crate::update::{Invented, event_of};
+
+/// How often agents are looked for that have been unreachable for too long.
+const FORGETTING_INTERVAL: Duration = Duration::from_secs(15 * 60);
 
 impl Master {
     /// The time of a disconnected agent is over.
@@ -34,7 +39,7 @@ impl Master {
             self.store_unreachable((*record).clone());
             self.tell_agent_lost(&id);
         }
-        self.agents.waiting_kills.clear();
+        self.answer_waiting_kills();
     }
 
     /// Gives an agent up. Its tasks may come back with it.
@@ -64,10 +69,42 @@ impl Master {
         self.agents.put_unreachable(record, since);
         while self.agents.unreachable.len() > self.config.max_unreachable_agents {
             let Some((_, oldest)) = self.agents.unreachable_since.first().cloned() else { break };
-            if let Some(forgotten) = self.agents.take_unreachable(&oldest) {
-                self.agents.by_nonce.remove(&forgotten.record.nonce);
+            self.forget_unreachable(&oldest);
+        }
+        self.arm_forgetting();
+    }
+
+    /// Forgets agents that have been unreachable for too long.
+    ///
+    /// Source: mesos.md §7.1, the registry's garbage collection.
+    pub(crate) fn forgetting_due(&mut self) {
+        self.agents.is_forgetting_armed = false;
+        let longest = self.config.max_unreachable_age.as_millis();
+        let longest = i64::try_from(longest).unwrap_or(i64::MAX);
+        while let Some((since, oldest)) = self.agents.unreachable_since.first().cloned() {
+            if self.wall.as_millis().saturating_sub(since.as_millis()) < longest {
+                break;
             }
-            self.effects.push(Effect::Persist(AgentRecord::delete(&oldest)));
+            self.forget_unreachable(&oldest);
+        }
+        self.arm_forgetting();
+    }
+
+    fn arm_forgetting(&mut self) {
+        if !self.agents.unreachable.is_empty() && !self.agents.is_forgetting_armed {
+            self.agents.is_forgetting_armed = true;
+            self.arm(self.now + FORGETTING_INTERVAL, Timer::ForgetUnreachable);
+        }
+    }
+
+    /// An unreachable agent is as good as never known, and so are its tasks.
+    fn forget_unreachable(&mut self, id: &AgentId) {
+        let Some(forgotten) = self.agents.take_unreachable(id) else { return };
+        info!(agent.id = %id, "forgetting agent `{id}`, unreachable since {}", forgotten.since);
+        self.effects.push(Effect::Persist(AgentRecord::delete(id)));
+        self.agents.by_nonce.remove(&forgotten.record.nonce);
+        for (framework, task) in self.agents.tasks_away.remove(id).unwrap_or_default() {
+            self.end_task_away(&framework, &task, "Agent was unreachable for too long");
         }
     }
 
@@ -126,5 +163,6 @@ impl Master {
             let at = self.now + self.config.agent_reregister_timeout;
             self.arm(at, Timer::RecoveryDeadline);
         }
+        self.arm_forgetting();
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use model::{AgentId, Resources, TaskState};
+use model::{AgentId, FrameworkId, Resources, TaskId, TaskState};
 use tracing::{info, warn};
 use wire::link::{
     AgentDescription, Register, Registered, Reregister, Reregistered, Terms, master_frame, refused,
@@ -48,7 +48,7 @@ impl Master {
         };
         info!(agent.id = %id, "agent `{id}` at {} registered with {total}", agent.pid());
         self.effects.push(Effect::Persist(agent.record(Standing::Admitted).put()));
-        self.agents.by_nonce.insert(agent.nonce.clone(), id.clone());
+        self.agents.know_nonce(&agent.nonce, &id);
         self.insert(agent);
         self.connect(&id, link);
         let terms = self.terms();
@@ -73,7 +73,11 @@ impl Master {
             return;
         }
         let Some(total) = self.parse_total(link, &reregister.agent) else { return };
-        self.remember_frameworks(&reregister.frameworks);
+        if !self.agents.is_known(&id) {
+            // The registry that knew the agent is lost, and its frameworks' records with it. Otherwise a
+            // framework that is not known has ended, and the agent is to end its tasks.
+            self.remember_frameworks(&reregister.frameworks);
+        }
         self.admit(link, id, reregister.agent, total, &reregister.tasks);
     }
 
@@ -248,7 +252,20 @@ impl Master {
                 "Reconciliation: Task is unknown to the agent",
             );
         }
+        self.settle_tasks_away(id, &reported);
         self.send_waiting_kills(id, link);
+    }
+
+    /// Tasks that went away with the agent and did not come back with it are no more.
+    fn settle_tasks_away(
+        &mut self,
+        id: &AgentId,
+        reported: &std::collections::BTreeSet<(FrameworkId, TaskId)>,
+    ) {
+        let away = self.agents.tasks_away.remove(id).unwrap_or_default();
+        for (framework, task) in away.into_iter().filter(|key| !reported.contains(key)) {
+            self.end_task_away(&framework, &task, "Reconciliation: Task is unknown to the agent");
+        }
     }
 }
 

@@ -217,3 +217,100 @@ fn a_kill_for_an_absent_agent_is_sent_when_it_is_back() {
         matches!(frames(&effects)[1], master_frame::Body::KillTask(kill) if kill.task_id.value == "t")
     );
 }
+
+#[test]
+fn a_task_that_does_not_come_back_with_its_agent_is_gone() {
+    let mut cluster = cluster().agent(TOTAL).framework("F").running("t", "cpus:1");
+    cluster.close_link("m-S0");
+    cluster.wait(20);
+    let effects = cluster.reregister("m-S0", TOTAL, &[]);
+    assert_eq!(told(&effects), ["TASK_GONE: Reconciliation: Task is unknown to the agent"]);
+    assert!(cluster.the_framework().unreachable_tasks.is_empty());
+    assert_eq!(cluster.the_framework().completed_tasks[0].state, TaskState::Gone);
+    let offer = cluster.offer_on("m-S0");
+    cluster.accept(&[offer], &[task("t", "cpus:1")]);
+    assert_eq!(cluster.the_task("t").state, TaskState::Staging, "the id can be used again");
+}
+
+#[test]
+fn frameworks_that_know_no_partitions_are_told_lost_and_keep_their_task() {
+    let mut cluster = cluster().agent(TOTAL);
+    let mut info = crate::fixture::framework_info("F");
+    info.capabilities.clear();
+    cluster.subscribe(info);
+    let mut cluster = cluster.running("t", "cpus:1");
+    cluster.close_link("m-S0");
+    assert_eq!(told(&cluster.wait(15)), ["TASK_LOST: Agent m-S0 is unreachable"]);
+    assert_eq!(cluster.master.counters.tasks_lost, 1);
+    let held = [(task("t", "cpus:1"), TaskState::Running)];
+    let effects = cluster.reregister("m-S0", TOTAL, &held);
+    assert_eq!(told(&effects), ["TASK_RUNNING: Agent reregistered"]);
+    assert!(!frames(&effects).iter().any(|f| matches!(f, master_frame::Body::KillTask(_))));
+    assert_eq!(cluster.the_agent("m-S0").used, crate::fixture::resources("cpus:1"));
+}
+
+#[test]
+fn an_agent_away_for_two_weeks_is_forgotten_with_its_tasks() {
+    let mut cluster = cluster().agent(TOTAL).framework("F").running("t", "cpus:1");
+    std::sync::Arc::make_mut(&mut cluster.master.config).max_unreachable_age =
+        std::time::Duration::from_secs(3_600);
+    cluster.close_link("m-S0");
+    cluster.wait(3_500);
+    assert!(cluster.master.agents.unreachable.contains_key("m-S0"));
+    let effects = cluster.wait(1_000);
+    assert_eq!(told(&effects), ["TASK_GONE: Agent was unreachable for too long"]);
+    assert!(cluster.master.agents.unreachable.is_empty());
+    assert!(!cluster.records.contains_key("/master/agents/m-S0"));
+    assert!(events(&cluster.wait(10_000)).is_empty(), "nothing is left to look for");
+}
+
+#[test]
+fn only_so_many_unreachable_agents_are_remembered() {
+    let mut cluster = cluster().agent(TOTAL).agent(TOTAL).framework("F").running("t", "cpus:1");
+    std::sync::Arc::make_mut(&mut cluster.master.config).max_unreachable_agents = 1;
+    cluster.close_link("m-S0");
+    cluster.wait_with_pongs(LinkId(1), 20);
+    cluster.close_link("m-S1");
+    let effects = cluster.wait(20);
+    assert_eq!(told(&effects), ["TASK_GONE: Agent was unreachable for too long"]);
+    let kept: Vec<_> = cluster.master.agents.unreachable.keys().map(ToString::to_string).collect();
+    assert_eq!(kept, ["m-S1"]);
+    assert!(!cluster.records.contains_key("/master/agents/m-S0"));
+}
+
+#[test]
+fn an_empty_nonce_is_nobodys() {
+    let mut cluster = cluster();
+    cluster.reregister("x-S5", TOTAL, &[]);
+    let mut cluster = cluster.fail_over();
+    let register = link::Register { agent: description(6000, TOTAL), nonce: "".into() };
+    let link = cluster.open_link();
+    let effects = cluster.first_frame(link, agent_frame::Body::Register(register));
+    assert!(matches!(frames(&effects)[0], master_frame::Body::Registered(_)), "a new agent");
+}
+
+#[test]
+fn a_returning_agent_may_have_become_larger_or_smaller() {
+    let mut cluster = cluster().agent(TOTAL).framework("F").running("t", "cpus:1");
+    let held = [(task("t", "cpus:1"), TaskState::Running)];
+    for (total, free) in [("cpus:8;mem:1000", "cpus:7;mem:1000"), ("cpus:2", "cpus:1")] {
+        let effects = cluster.reregister("m-S0", total, &held);
+        assert_eq!(crate::fixture::offered(&effects), crate::fixture::resources(free));
+    }
+    let effects = cluster.reregister("m-S0", "cpus:0.5", &held);
+    assert!(offers(&effects).is_empty(), "more is used than there is");
+    assert_eq!(cluster.the_task("t").state, TaskState::Running);
+}
+
+#[test]
+fn a_timer_of_an_older_link_does_nothing() {
+    let mut cluster = cluster().agent(TOTAL).framework("F");
+    cluster.close_link("m-S0");
+    cluster.wait(10);
+    cluster.reregister("m-S0", TOTAL, &[]);
+    cluster.close_link("m-S0");
+    cluster.wait(10); // 20 s after the first loss, 10 s after the second.
+    assert!(cluster.master.agents.registered.contains_key("m-S0"));
+    cluster.wait(5);
+    assert!(cluster.master.agents.unreachable.contains_key("m-S0"));
+}

@@ -96,6 +96,7 @@ impl Master {
             master_info: Some(self.config.master.clone()),
         };
         self.send_event(&stream, event_of::subscribed(subscribed));
+        self.repeat_updates(id);
         self.set_roles(&framework, suppressed);
         self.allocator.set_framework_active(id, true);
     }

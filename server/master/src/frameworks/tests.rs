@@ -5,7 +5,7 @@ use wire::mesos::v1::{self as pb};
 
 use crate::effect::Refusal;
 use crate::fixture::{
-    cluster, events, frames, framework_info, offers, persisted_at, reply, task, told,
+    cluster, events, frames, framework_info, offers, persisted_at, reply, task, told, updates, uuid,
 };
 use crate::{Effect, Reply, StreamId};
 
@@ -94,7 +94,7 @@ fn a_disconnected_framework_loses_its_offers_and_keeps_its_tasks() {
     cluster.wait(10);
     assert_eq!(cluster.the_task("t").state, TaskState::Running);
     let effects = cluster.subscribe(known("F"));
-    assert!(told(&effects).is_empty());
+    assert_eq!(told(&effects), ["TASK_RUNNING: "], "it has not acknowledged that yet");
     assert_eq!(cluster.the_framework().tasks.len(), 1);
 }
 
@@ -214,4 +214,107 @@ fn what_does_not_exist_yet_is_refused_and_not_swallowed() {
         let effects = cluster.call(of(r#type));
         assert!(matches!(reply(&effects), Reply::Refused(Refusal::NotImplemented(_))));
     }
+}
+
+fn acknowledge(task: &str, n: u8) -> Call {
+    let acknowledge = call::Acknowledge {
+        agent_id: pb::AgentId { value: "m-S0".into() },
+        task_id: pb::TaskId { value: task.into() },
+        uuid: uuid(n),
+    };
+    Call { acknowledge: Some(acknowledge), ..of(call::Type::Acknowledge) }
+}
+
+#[test]
+fn updates_that_a_framework_missed_are_sent_again_when_it_is_back() {
+    let mut cluster = cluster().agent(TOTAL).framework("F").running("t", "cpus:1");
+    cluster.call(acknowledge("t", 1));
+    cluster.close_stream(0);
+    cluster.update("m-S0", "t", TaskState::Finished, 2);
+    let effects = cluster.subscribe(known("F"));
+    assert!(events(&effects)[0].subscribed.is_some(), "SUBSCRIBED comes first");
+    let statuses = updates(&effects);
+    assert_eq!(statuses.len(), 1, "what was acknowledged is not repeated");
+    assert_eq!((statuses[0].state, statuses[0].uuid.clone()), (2, Some(uuid(2))));
+    assert_eq!(statuses[0].data.as_deref(), Some(&b"inspect"[..]));
+    cluster.call(acknowledge("t", 2));
+    assert!(updates(&cluster.subscribe(known("F"))).is_empty());
+    assert!(cluster.the_framework().completed_tasks[0].pending.is_none());
+}
+
+#[test]
+fn an_update_sent_to_a_stream_that_broke_is_sent_again() {
+    let mut cluster = cluster().agent(TOTAL).framework("F").running("t", "cpus:1");
+    let effects = cluster.subscribe(known("F"));
+    assert_eq!(updates(&effects)[0].uuid, Some(uuid(1)));
+    cluster.call(acknowledge("t", 9));
+    let effects = cluster.subscribe(known("F"));
+    assert_eq!(updates(&effects).len(), 1, "an acknowledgement of something else ends nothing");
+}
+
+#[test]
+fn the_time_to_come_back_begins_anew_with_each_disconnect() {
+    let mut cluster = cluster().framework("F");
+    cluster.close_stream(0);
+    cluster.wait(90);
+    cluster.subscribe(known("F"));
+    cluster.close_stream(1);
+    cluster.wait(90); // 180 s after the first, 90 s after the second disconnect, of 100 s.
+    assert!(cluster.master.frameworks.get(&"m-0000".into()).is_some());
+    cluster.wait(10);
+    assert!(cluster.master.frameworks.get(&"m-0000".into()).is_none());
+}
+
+#[test]
+fn only_so_many_ended_frameworks_are_remembered() {
+    let mut cluster = cluster();
+    std::sync::Arc::make_mut(&mut cluster.master.config).max_completed_frameworks = 2;
+    for n in 0..4 {
+        cluster.subscribe(pb::FrameworkInfo { failover_timeout: None, ..framework_info("F") });
+        cluster.close_stream(n);
+    }
+    let kept: Vec<_> =
+        cluster.master.frameworks.completed.iter().map(|f| f.id.to_string()).collect();
+    assert_eq!(kept, ["m-0002", "m-0003"]);
+    assert!(cluster.records.is_empty());
+}
+
+#[test]
+fn a_refused_change_of_a_framework_changes_nothing() {
+    let mut cluster = cluster().framework("F");
+    let before = cluster.the_framework();
+    for (framework_info, field) in [
+        (pb::FrameworkInfo { user: "x".into(), ..known("G") }, "user"),
+        (pb::FrameworkInfo { checkpoint: Some(false), ..known("G") }, "checkpoint"),
+        (pb::FrameworkInfo { principal: Some("x".into()), ..known("G") }, "principal"),
+    ] {
+        let update = call::UpdateFramework { framework_info, ..Default::default() };
+        let call = Call { update_framework: Some(update), ..of(call::Type::UpdateFramework) };
+        let problem = format!("Updating 'FrameworkInfo.{field}' is unsupported");
+        assert_eq!(reply(&cluster.call(call)), Reply::Refused(Refusal::Invalid(problem)));
+    }
+    assert!(std::sync::Arc::ptr_eq(&before, &cluster.the_framework()));
+}
+
+#[test]
+fn a_role_given_up_takes_its_offers_along() {
+    let capability = pb::framework_info::Capability {
+        r#type: Some(pb::framework_info::capability::Type::MultiRole.into()),
+    };
+    let with = |roles: &[&str]| pb::FrameworkInfo {
+        roles: roles.iter().map(|role| (*role).to_owned()).collect(),
+        capabilities: vec![capability],
+        ..known("F")
+    };
+    let mut cluster = cluster().agent(TOTAL);
+    cluster.subscribe(pb::FrameworkInfo { id: None, ..with(&["a"]) });
+    let offer = cluster.offer_on("m-S0");
+    let update = call::UpdateFramework { framework_info: with(&["b"]), ..Default::default() };
+    let effects =
+        cluster.call(Call { update_framework: Some(update), ..of(call::Type::UpdateFramework) });
+    let rescinded: Vec<_> =
+        events(&effects).into_iter().filter_map(|e| e.rescind.as_ref()).collect();
+    assert_eq!(rescinded[0].offer_id.value, offer.as_str());
+    let role = offers(&effects)[0].allocation_info.as_ref().unwrap().role.clone();
+    assert_eq!(role.as_deref(), Some("b"), "and is offered in the new one");
 }

@@ -1,6 +1,6 @@
 //! ACKNOWLEDGE: the framework has seen an update.
 
-use model::{AgentId, FrameworkId, TaskId};
+use model::{AgentId, FrameworkId, TaskId, TaskState};
 use tracing::debug;
 use wire::link::{AcknowledgeUpdate, master_frame};
 use wire::mesos::v1 as pb;
@@ -24,11 +24,14 @@ impl Master {
             self.counters.invalid_status_update_acknowledgements += 1;
             return;
         };
-        let is_last = task
-            .and_then(|task| task.forwarded.as_ref())
-            .is_some_and(|(state, uuid)| state.is_terminal() && *uuid == acknowledge.uuid);
-        if is_last {
+        let forwarded = task.and_then(|task| task.forwarded.as_ref());
+        let seen = forwarded.filter(|(_, uuid)| *uuid == acknowledge.uuid).map(|(state, _)| *state);
+        if seen.is_some_and(TaskState::is_terminal) {
             self.complete_task(framework, &task_id);
+        } else if seen.is_some()
+            && let Some(task) = self.frameworks.task_mut(framework, &task_id)
+        {
+            task.pending = None;
         }
         self.counters.valid_status_update_acknowledgements += 1;
         let body = master_frame::Body::AcknowledgeUpdate(AcknowledgeUpdate {

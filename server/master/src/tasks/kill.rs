@@ -45,7 +45,7 @@ impl Master {
             None => !self.agents.recovered.is_empty(),
         };
         if may_come_back {
-            let waiting = WaitingKill { policy: kill.kill_policy };
+            let waiting = WaitingKill { agent, policy: kill.kill_policy };
             self.agents.waiting_kills.insert((framework.clone(), task), waiting);
         } else {
             let asked = reconcile::Task { task_id: kill.task_id, agent_id: kill.agent_id };
@@ -87,8 +87,21 @@ impl Master {
                 self.send_kill(link, framework, task, policy);
             }
         }
-        if self.agents.recovered.is_empty() {
-            self.agents.waiting_kills.clear(); // Nobody else can bring such a task.
+        self.answer_waiting_kills();
+    }
+
+    /// Answers kills for which no agent is left that might bring the task, as reconciliation does.
+    pub(crate) fn answer_waiting_kills(&mut self) {
+        let recovered = &self.agents.recovered;
+        let answerable = self.agents.waiting_kills.extract_if(.., |_, kill| match &kill.agent {
+            Some(agent) => !recovered.contains_key(agent),
+            None => recovered.is_empty(),
+        });
+        for ((framework, task), kill) in answerable.collect::<Vec<_>>() {
+            let pb_agent = |agent: AgentId| pb::AgentId { value: agent.to_string() };
+            let task_id = pb::TaskId { value: task.to_string() };
+            let asked = reconcile::Task { task_id, agent_id: kill.agent.map(pb_agent) };
+            self.reconcile_task(&framework, &asked);
         }
     }
 }

@@ -32,9 +32,12 @@ impl Master {
         let is_partition_aware = framework_mut.capabilities.partition_aware;
         let status = unreachable.clone().status(id, Some(&task.agent), is_partition_aware, wall);
         away.state = TaskState::Unreachable;
+        away.pending = None; // The agent repeats it if it comes back.
         away.remember(status);
         if framework_mut.unreachable_tasks.len() < limit {
             framework_mut.unreachable_tasks.insert(id.clone(), Arc::new(away));
+            let key = (framework.clone(), id.clone());
+            self.agents.tasks_away.entry(task.agent.clone()).or_default().insert(key);
         }
         if !is_partition_aware {
             self.counters.task_ended(TaskState::Lost);
@@ -43,6 +46,25 @@ impl Master {
             agent.tasks.remove(&(framework.clone(), id.clone()));
         }
         self.tell(framework, id, Some(&task.agent), unreachable);
+    }
+
+    /// A task on an unreachable agent will not come back; the framework learns that it is gone.
+    pub(crate) fn end_task_away(&mut self, framework: &FrameworkId, id: &TaskId, message: &str) {
+        let (wall, limit) = (self.wall, self.config.max_completed_tasks);
+        let Some(framework_mut) = self.frameworks.get_mut(framework) else { return };
+        let Some(task) = framework_mut.unreachable_tasks.remove(id) else { return };
+        let gone = Invented::new(TaskState::Gone, Reason::Reconciliation, message);
+        let is_partition_aware = framework_mut.capabilities.partition_aware;
+        let agent = task.agent.clone();
+        let status = gone.clone().status(id, Some(&agent), is_partition_aware, wall);
+        let mut task = (*task).clone();
+        task.state = TaskState::from_number(status.state).unwrap_or(TaskState::Gone);
+        task.remember(status);
+        framework_mut.complete(Arc::new(task), limit);
+        if is_partition_aware {
+            self.counters.task_ended(TaskState::Gone); // The others were told TASK_LOST before.
+            self.tell(framework, id, Some(&agent), gone);
+        }
     }
 
     /// A returning agent does not hold the task.
@@ -98,10 +120,7 @@ impl Master {
         let Some(task) = framework_mut.tasks.remove(id) else { return };
         info!(task.id = %id, "task `{id}` is over: {}", task.state);
         let agent = task.agent.clone();
-        framework_mut.completed_tasks.push_back(task);
-        while framework_mut.completed_tasks.len() > limit {
-            framework_mut.completed_tasks.pop_front();
-        }
+        framework_mut.complete(task, limit);
         if let Some(agent) = self.agents.get_mut(&agent) {
             agent.tasks.remove(&(framework.clone(), id.clone()));
         }

@@ -49,10 +49,20 @@ impl Master {
         if let Some(task) = self.frameworks.task_mut(&framework_id, &task_id) {
             if let Some(uuid) = update.status.uuid.clone().filter(|uuid| !uuid.is_empty()) {
                 task.forwarded = Some((state, uuid));
+                task.pending = Some(Arc::new(update.status.clone()));
             }
             task.remember(update.status);
         }
         self.set_state(&framework_id, &task_id, latest);
+    }
+
+    /// Sends a framework that is back every update that it has not acknowledged; it may have missed them.
+    pub(crate) fn repeat_updates(&mut self, framework: &FrameworkId) {
+        let Some(framework) = self.frameworks.get(framework).cloned() else { return };
+        let Some(stream) = framework.stream() else { return };
+        for status in framework.tasks.values().filter_map(|task| task.pending.as_ref()) {
+            self.send_event(stream, event_of::update((**status).clone()));
+        }
     }
 
     /// Moves a task on; a terminal state frees what it holds at once.

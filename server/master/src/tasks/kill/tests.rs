@@ -47,3 +47,41 @@ fn a_kill_waits_for_an_agent_that_is_not_back_after_a_change_of_the_leader() {
         assert!(matches!(frames(&effects)[1], master_frame::Body::KillTask(_)), "{named:?}");
     }
 }
+
+#[test]
+fn a_waiting_kill_is_answered_when_its_agent_does_not_bring_the_task() {
+    for named in [Some("m-S0"), None] {
+        let mut cluster = cluster().agent(TOTAL).framework("F").fail_over();
+        cluster.resubscribe();
+        assert!(told(&cluster.call(kill_call("t", named))).is_empty());
+        let answer = told(&cluster.reregister("m-S0", TOTAL, &[]));
+        let (state, what) = match named {
+            Some(_) => ("TASK_GONE", "Task is unknown to the agent"),
+            None => ("TASK_UNKNOWN", "Task is unknown"),
+        };
+        assert_eq!(answer, [format!("{state}: Reconciliation: {what}")]);
+        assert!(cluster.master.agents.waiting_kills.is_empty());
+    }
+}
+
+#[test]
+fn a_kill_without_an_agent_waits_for_the_last_one() {
+    let mut cluster = cluster().agent(TOTAL).agent(TOTAL).framework("F").fail_over();
+    cluster.resubscribe();
+    cluster.call(kill_call("t", None));
+    assert!(told(&cluster.reregister("m-S0", TOTAL, &[])).is_empty());
+    let held = [(task("t@m-S1", "cpus:1"), TaskState::Running)];
+    let effects = cluster.reregister("m-S1", TOTAL, &held);
+    assert!(told(&effects).is_empty());
+    let is_kill = |frame: &&master_frame::Body| matches!(frame, master_frame::Body::KillTask(_));
+    assert_eq!(frames(&effects).into_iter().filter(is_kill).count(), 1);
+}
+
+#[test]
+fn a_waiting_kill_is_answered_when_its_agent_stays_away() {
+    let mut cluster = cluster().agent(TOTAL).framework("F").fail_over();
+    cluster.resubscribe();
+    cluster.call(kill_call("t", Some("m-S0")));
+    let effects = cluster.wait(61);
+    assert_eq!(told(&effects), ["TASK_UNREACHABLE: Reconciliation: Task is unreachable"]);
+}

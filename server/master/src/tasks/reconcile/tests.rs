@@ -18,11 +18,6 @@ fn reconcile(cluster: &mut Cluster, tasks: &[(&str, Option<&str>)]) -> Vec<crate
     cluster.call(Call { r#type, reconcile, ..Call::default() })
 }
 
-fn resubscribe(cluster: &mut Cluster) {
-    let id = Some(pb::FrameworkId { value: "m-0000".into() });
-    cluster.subscribe(pb::FrameworkInfo { id, ..framework_info("F") });
-}
-
 #[test]
 fn asking_for_nothing_answers_for_everything() {
     let mut cluster = cluster().agent(TOTAL).framework("F").running("t", "cpus:1");
@@ -37,7 +32,7 @@ fn asking_for_nothing_answers_for_everything() {
 fn a_known_task_is_answered_with_its_last_forwarded_state() {
     let mut cluster = cluster().agent(TOTAL).framework("F").running("t", "cpus:1");
     cluster.close_stream(0);
-    resubscribe(&mut cluster);
+    cluster.resubscribe();
     let effects = reconcile(&mut cluster, &[("t", None)]);
     assert_eq!(told(&effects), ["TASK_RUNNING: Reconciliation: Latest task state"]);
 }
@@ -46,7 +41,7 @@ fn a_known_task_is_answered_with_its_last_forwarded_state() {
 fn the_task_of_an_agent_that_is_not_back_yet_is_not_answered() {
     let cluster = cluster().agent(TOTAL).framework("F").running("t", "cpus:1");
     let mut cluster = cluster.fail_over();
-    resubscribe(&mut cluster);
+    cluster.resubscribe();
     assert!(told(&reconcile(&mut cluster, &[("t", Some("m-S0"))])).is_empty());
     assert!(told(&reconcile(&mut cluster, &[("t", None)])).is_empty());
     cluster.reregister("m-S0", TOTAL, &[(task("t", "cpus:1"), TaskState::Running)]);
@@ -82,4 +77,34 @@ fn an_unreachable_task_is_answered_with_the_time_of_the_loss() {
         assert_eq!(told(&effects), ["TASK_UNREACHABLE: Reconciliation: Task is unreachable"]);
         assert!(updates(&effects)[0].unreachable_time.is_some());
     }
+}
+
+#[test]
+fn a_task_that_waits_for_its_last_acknowledgement_is_still_known() {
+    let mut cluster = cluster().agent(TOTAL).framework("F").running("t", "cpus:1");
+    cluster.update("m-S0", "t", TaskState::Finished, 2);
+    for asked in [vec![], vec![("t", None)]] {
+        let effects = reconcile(&mut cluster, &asked);
+        assert_eq!(told(&effects), ["TASK_FINISHED: Reconciliation: Latest task state"]);
+    }
+    let acknowledge = call::Acknowledge {
+        agent_id: pb::AgentId { value: "m-S0".into() },
+        task_id: pb::TaskId { value: "t".into() },
+        uuid: crate::fixture::uuid(2),
+    };
+    let r#type = Some(call::Type::Acknowledge.into());
+    cluster.call(Call { r#type, acknowledge: Some(acknowledge), ..Call::default() });
+    assert!(told(&reconcile(&mut cluster, &[])).is_empty());
+    let effects = reconcile(&mut cluster, &[("t", None)]);
+    assert_eq!(told(&effects), ["TASK_UNKNOWN: Reconciliation: Task is unknown"]);
+}
+
+#[test]
+fn frameworks_that_know_no_partitions_are_answered_lost() {
+    let mut cluster = cluster();
+    let mut info = framework_info("F");
+    info.capabilities.clear();
+    cluster.subscribe(info);
+    let effects = reconcile(&mut cluster, &[("x", None)]);
+    assert_eq!(told(&effects), ["TASK_LOST: Reconciliation: Task is unknown"]);
 }
