@@ -9,6 +9,7 @@ mod clock;
 mod console;
 mod driver;
 mod flags;
+mod history;
 mod listen;
 mod local;
 mod marathon;

@@ -3,7 +3,6 @@
 //! A page ends with a cursor, the position of its last row: rows that are added meanwhile come before it and
 //! shift nothing. Readers cannot write and never hold the writer up (WAL).
 
-use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 
 use sqlx::sqlite::SqlitePool;
@@ -204,9 +203,25 @@ impl History {
         self.page(rows, page, |last| format!("{}-{}", last.version_ms, last.deployment_id))
     }
 
+    /// The newest version of any app that is stored.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub async fn newest_version(&self) -> Result<Option<i64>, ReadError> {
+        let newest = sqlx::query_scalar("SELECT max(version_ms) FROM app_versions");
+        newest.fetch_one(&self.readers()?).await.map_err(|error| self.failed(error))
+    }
+
     fn readers(&self) -> Result<SqlitePool, ReadError> {
-        let readers = self.shared.readers.lock().unwrap_or_else(PoisonError::into_inner);
-        readers.clone().ok_or(ReadError::Closed)
+        self.shared.readers().ok_or(ReadError::Closed)
+    }
+
+    /// Lets the writer know when the file is at fault.
+    fn failed(&self, error: sqlx::Error) -> ReadError {
+        if is_damage(&error) {
+            self.shared.is_damaged.store(true, Ordering::Relaxed);
+        }
+        ReadError::Sql(error)
     }
 
     /// Cuts the one row more that was asked for to see whether there is a next page.
@@ -216,12 +231,7 @@ impl History {
         query: &PageQuery,
         cursor: impl Fn(&T) -> String,
     ) -> Result<Page<T>, ReadError> {
-        let mut rows = rows.map_err(|error| {
-            if is_damage(&error) {
-                self.shared.is_damaged.store(true, Ordering::Relaxed);
-            }
-            ReadError::Sql(error)
-        })?;
+        let mut rows = rows.map_err(|error| self.failed(error))?;
         let limit = query.limit() as usize;
         let has_more = rows.len() > limit;
         rows.truncate(limit);

@@ -426,7 +426,7 @@ async fn a_reader_cannot_write() {
     let folder = tempfile::tempdir().unwrap();
     let running = start(settings(folder.path()));
     running.shows(&[]).await;
-    let readers = running.history.shared.readers.lock().unwrap().clone().unwrap();
+    let readers = running.history.shared.readers().unwrap();
     let refused = sqlx::query("DELETE FROM completed_tasks").execute(&readers).await.unwrap_err();
     assert!(refused.to_string().contains("readonly"), "{refused}");
     running.stop().await;

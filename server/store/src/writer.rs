@@ -3,8 +3,8 @@
 use std::future::Future;
 use std::path::PathBuf;
 use std::pin::pin;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use sqlx::SqliteConnection;
@@ -24,6 +24,8 @@ const BATCH: usize = 256;
 const PRUNE_STEPS: usize = 4;
 /// Pause after the file could not be opened.
 const RETRY: Duration = Duration::from_secs(1);
+/// Why records are skipped once the process stops.
+const ENDED: &str = "the writer has ended";
 /// Begins a transaction that writes, so that it never has to be upgraded.
 const BEGIN: &str = "BEGIN IMMEDIATE";
 
@@ -83,15 +85,16 @@ pub struct Status {
 /// What writer and handles share.
 #[derive(Debug)]
 pub(crate) struct Shared {
-    pub(crate) readers: Mutex<Option<SqlitePool>>,
+    readers: watch::Sender<Option<SqlitePool>>,
     /// A reader found the file damaged.
     pub(crate) is_damaged: AtomicBool,
     status: watch::Sender<Status>,
 }
 
 impl Shared {
-    fn set_readers(&self, readers: Option<SqlitePool>) {
-        *self.readers.lock().unwrap_or_else(PoisonError::into_inner) = readers;
+    /// The connections that read; none while the file is not open.
+    pub(crate) fn readers(&self) -> Option<SqlitePool> {
+        self.readers.borrow().clone()
     }
 
     /// Counts records that are lost, and warns once until all is well again.
@@ -131,10 +134,20 @@ impl History {
             Err(mpsc::error::TrySendError::Full(_)) => {
                 self.shared.skip(1, "the disk is too slow: too many records wait");
             }
-            Err(mpsc::error::TrySendError::Closed(_)) => {
-                self.shared.skip(1, "the writer has ended")
-            }
+            Err(mpsc::error::TrySendError::Closed(_)) => self.shared.skip(1, ENDED),
         }
+    }
+
+    /// Returns once few records wait, so that what is not urgent may be recorded.
+    pub async fn has_room(&self) {
+        // An error says that the writer is gone.
+        let _ = self.queue.reserve_many(self.queue.max_capacity().div_ceil(2)).await;
+    }
+
+    /// Returns once the file is open for reading, or will not be any more.
+    pub async fn opened(&self) {
+        // An error says that the writer is gone.
+        let _ = self.shared.readers.subscribe().wait_for(Option::is_some).await;
     }
 
     /// Counts records that were lost before they could be handed over.
@@ -164,7 +177,7 @@ pub struct Writer {
 pub fn open(settings: Settings) -> (History, Writer) {
     let (sender, queue) = mpsc::channel(settings.queue.max(1));
     let shared = Arc::new(Shared {
-        readers: Mutex::new(None),
+        readers: watch::Sender::new(None),
         is_damaged: AtomicBool::new(false),
         status: watch::Sender::new(Status::default()),
     });
@@ -257,7 +270,7 @@ impl Writer {
             Some(open) => open,
             None => {
                 let open = file::open(&path, self.settings.busy_timeout, now).await?;
-                self.shared.set_readers(Some(open.readers.clone()));
+                self.shared.readers.send_replace(Some(open.readers.clone()));
                 open
             }
         };
@@ -305,7 +318,7 @@ impl Writer {
     }
 
     async fn close(&mut self) {
-        self.shared.set_readers(None);
+        self.shared.readers.send_replace(None);
         if let Some(open) = self.open.take() {
             open.close().await;
         }
