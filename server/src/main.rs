@@ -11,6 +11,7 @@ mod cluster_secret;
 mod console;
 mod driver;
 mod flags;
+mod history;
 mod listen;
 mod local;
 mod marathon;

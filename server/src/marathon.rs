@@ -37,13 +37,15 @@ pub(crate) struct Service {
     pub(crate) handle: Handle,
 }
 
-/// Starts Marathon: it stands for election until `stop` is cancelled. The caller serves the router.
+/// Starts Marathon: it stands for election until `stop` is cancelled. The caller serves the router, which
+/// serves `ours` beside its own paths.
 pub(crate) fn start(
     session: Session,
     config: MarathonConfig,
     clock: Clock,
     tracker: &TaskTracker,
     stop: CancellationToken,
+    ours: axum::Router,
 ) -> Service {
     let (core, leading) = watch::channel(None);
     let (replies, events) = (Replies::default(), Events::new(config.event_stream_capacity));
@@ -55,7 +57,7 @@ pub(crate) fn start(
     let candidate = Candidate { session, config, clock, core, replies, events, stop };
     // When this task dies nothing of Marathon works; it ends only when it is told to stop.
     tracker.spawn(candidate.run().instrument(tracing::info_span!("marathon")));
-    Service { router: http::router(api), handle }
+    Service { router: http::router(api, ours), handle }
 }
 
 #[cfg(test)]

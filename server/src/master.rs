@@ -71,13 +71,14 @@ impl Shared {
     }
 }
 
-/// Starts the master; it runs until `stop`.
+/// Starts the master; it runs until `stop`. `ours` is served on the same port under the same guard.
 pub(crate) fn start(
     session: Session,
     config: MasterConfig,
     clock: Clock,
     tracker: TaskTracker,
     stop: CancellationToken,
+    ours: axum::Router,
 ) -> Service {
     let (publish, published) = watch::channel(None);
     let shared = Arc::new(Shared {
@@ -90,5 +91,5 @@ pub(crate) fn start(
         config,
     });
     tracker.spawn(election::stand(session, Arc::clone(&shared), publish));
-    Service { router: http::router(shared), handle: MasterHandle { published } }
+    Service { router: http::router(shared, ours), handle: MasterHandle { published } }
 }

@@ -11,6 +11,8 @@ use anyhow::Context as _;
 use axum::Router;
 use coordination::{Node, NodeId};
 use model::{Attributes, Resources};
+use store::History;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
@@ -20,12 +22,12 @@ use crate::build_info::{Build, MESOS_VERSION};
 use crate::clock::Clock;
 use crate::cluster_secret::ClusterSecret;
 use crate::console::apps::{AppsConsole, MasterFiles};
-use crate::console::cluster::{ClusterConsole, ProcessFacts};
+use crate::console::cluster::{ClusterConsole, Past, ProcessFacts};
 use crate::console::{self, ChangeFeed, ConsoleConfig};
 use crate::flags::{AgentFlags, MasterFlags};
 use crate::marathon::{self, MarathonConfig};
 use crate::master::{self, MasterConfig};
-use crate::{listen, shutdown};
+use crate::{history, listen, shutdown};
 
 /// The one voter that a cluster has so far.
 const FIRST_NODE: NodeId = NodeId(1);
@@ -85,6 +87,9 @@ pub(crate) async fn master(flags: MasterFlags) -> anyhow::Result<()> {
         .await
         .with_context(|| format!("cannot start on the data in {}", flags.work_dir.display()))?;
     process.tracker.spawn(stop_with(node.stopped(), process.stop.clone()));
+    let (history, writer) = history::open(&flags.work_dir, flags.history_bounds(), Clock);
+    // When the writer dies records are skipped and counted; nothing else depends on it.
+    process.tracker.spawn(writer.run(process.stop.clone().cancelled_owned()));
     let consoles = ConsoleConfig {
         cluster_port: flags.port,
         apps_port: flags.http_port,
@@ -93,8 +98,8 @@ pub(crate) async fn master(flags: MasterFlags) -> anyhow::Result<()> {
         stop: process.stop.clone(),
     };
     let secret = master_secret(&flags)?;
-    let mesos = mesos_router(&flags, secret, &node, &process, consoles.clone());
-    let marathon = marathon_router(&flags, &node, &process, consoles);
+    let mesos = mesos_router(&flags, secret, &node, &process, &history, consoles.clone());
+    let marathon = marathon_router(&flags, &node, &process, &history, consoles);
     let outcome = process.serve(vec![(mesos_listener, mesos), (marathon_listener, marathon)]).await;
     node.shutdown().await;
     outcome
@@ -131,6 +136,7 @@ fn mesos_router(
     secret: Option<Arc<ClusterSecret>>,
     node: &Node,
     process: &Process,
+    history: &History,
     consoles: ConsoleConfig,
 ) -> Router {
     let build = Build::this();
@@ -149,15 +155,33 @@ fn mesos_router(
         open_without_credentials: !flags.ip.is_loopback(),
     };
     let (tracker, stop) = (process.tracker.clone(), process.stop.clone());
-    let service = master::start(node.session(), config, Clock, tracker, stop);
+    let ours = history::cluster_routes(history.clone());
+    let service = master::start(node.session(), config, Clock, tracker, stop, ours);
     let published = service.handle.subscribe();
     let (feed, changes) = ChangeFeed::new();
+    let past = record_tasks(&published, process, history, &feed);
     process.tracker.spawn(until_stopped(
         console::cluster::mark_changes(published.clone(), feed),
         process.stop.clone(),
     ));
-    let cluster = Arc::new(ClusterConsole::new(published, facts));
+    let cluster = Arc::new(ClusterConsole::new(published, facts).with_past(past));
     service.router.merge(console::cluster_router(cluster, changes, consoles))
+}
+
+/// Keeps the tasks that end, and gives the console those of masters before this one.
+fn record_tasks(
+    published: &console::cluster::Published,
+    process: &Process,
+    history: &History,
+    feed: &ChangeFeed,
+) -> Past {
+    let (publish, earlier) = watch::channel(Arc::default());
+    let recording = history::follow_tasks(published.clone(), history.clone(), publish, Clock);
+    process.tracker.spawn(until_stopped(recording, process.stop.clone()));
+    let past = Past { earlier, status: history.status() };
+    let marking = console::cluster::mark_past(past.clone(), feed.clone());
+    process.tracker.spawn(until_stopped(marking, process.stop.clone()));
+    past
 }
 
 /// Marathon and the application console: everything on 8080.
@@ -165,12 +189,16 @@ fn marathon_router(
     flags: &MasterFlags,
     node: &Node,
     process: &Process,
+    history: &History,
     consoles: ConsoleConfig,
 ) -> Router {
     let mut config = MarathonConfig::new(flags.advertised_host(), flags.http_port);
     config.core = flags.marathon.settings();
     let stop = process.stop.clone();
-    let service = marathon::start(node.session(), config, Clock, &process.tracker, stop);
+    let ours = history::apps_routes(history.clone());
+    let service = marathon::start(node.session(), config, Clock, &process.tracker, stop, ours);
+    let recording = history::follow_changes(service.handle.clone(), history.clone(), Clock);
+    process.tracker.spawn(until_stopped(recording, process.stop.clone()));
     let (feed, changes) = ChangeFeed::new();
     let following = console::apps::mark_changes(service.handle.leading(), feed);
     process.tracker.spawn(until_stopped(following, process.stop.clone()));

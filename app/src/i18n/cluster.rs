@@ -51,6 +51,9 @@ words! {
         completed_tasks: "Completed Tasks", "已完成任务";
         no_active_tasks: "No active tasks.", "没有活动任务。";
         no_unreachable_tasks: "No unreachable tasks.", "没有不可达任务。";
+        earlier: "from history", "历史记录";
+        earlier_hint: "Ended before the leading master was elected; recorded by an earlier one.", "在当前主节点当选之前结束，由之前的主节点记录。";
+        no_history: "History is not being kept:", "历史记录已暂停：";
         no_completed_tasks: "No completed tasks.", "没有已完成任务。";
         no_match: "Nothing matches the filter.", "没有符合条件的行。";
         framework_id: "Framework ID", "框架 ID";

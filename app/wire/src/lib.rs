@@ -5,6 +5,7 @@
 //! * `link` (feature `v1`): the frames between master and agent.
 //! * [`marathon`]: the JSON of Marathon's API.
 //! * [`console`]: the JSON of the consoles' own API.
+//! * [`history`]: the JSON of what has been, our own API on both ports.
 //! * [`recordio`]: the framing of the v1 event streams and of the agent link.
 //!
 //! The browser bundle uses this crate without `v1`. Domain types live elsewhere and never
@@ -12,6 +13,7 @@
 #![forbid(unsafe_code)]
 
 pub mod console;
+pub mod history;
 #[cfg(feature = "v1")]
 mod json;
 #[cfg(feature = "v1")]

@@ -5,7 +5,7 @@
 
 mod rows;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::sync::Arc;
 
@@ -19,9 +19,11 @@ use wire::console::{
     SandboxPath, TaskRow, TaskScope, Topic,
 };
 
+pub(crate) use self::rows::{amount_of, task_row};
 use super::events::ChangeFeed;
 use super::files::{AgentHttp, Download};
 use super::lists::page_of;
+use crate::history::Earlier;
 
 /// What the master publishes; `None` while this process does not lead.
 pub(crate) type Published = watch::Receiver<Option<Arc<Snapshot>>>;
@@ -50,13 +52,50 @@ pub(crate) struct ProcessFacts {
 pub(crate) struct ClusterConsole {
     published: Published,
     facts: ProcessFacts,
+    past: Option<Past>,
     http: AgentHttp,
+}
+
+/// What the console shows of history.
+#[derive(Debug, Clone)]
+pub(crate) struct Past {
+    /// Tasks that ended before the present master was elected.
+    pub(crate) earlier: Earlier,
+    /// How history fares.
+    pub(crate) status: watch::Receiver<store::Status>,
 }
 
 impl ClusterConsole {
     /// The console of the master that publishes `published`.
     pub(crate) fn new(published: Published, facts: ProcessFacts) -> Self {
-        Self { published, facts, http: AgentHttp::new() }
+        Self { published, facts, past: None, http: AgentHttp::new() }
+    }
+
+    /// The same console, which also shows what was before this master.
+    pub(crate) fn with_past(self, past: Past) -> Self {
+        Self { past: Some(past), ..self }
+    }
+
+    fn overview_of(&self, snapshot: &Snapshot) -> Overview {
+        let problem = self.past.as_ref().and_then(|past| past.status.borrow().problem.clone());
+        Overview { history_problem: problem, ..rows::overview(snapshot, &self.facts) }
+    }
+
+    /// Tasks that have ended: those that the master remembers, and those of masters before it.
+    fn completed(&self, snapshot: &Snapshot) -> Vec<TaskRow> {
+        let mut tasks = rows::tasks(snapshot, TaskScope::Completed);
+        if let Some(past) = &self.past {
+            let earlier = Arc::clone(&past.earlier.borrow());
+            tasks.extend(rows::earlier(snapshot, &earlier, &tasks));
+        }
+        tasks
+    }
+
+    fn tasks_of(&self, snapshot: &Snapshot, scope: TaskScope) -> Vec<TaskRow> {
+        match scope {
+            TaskScope::Completed => self.completed(snapshot),
+            TaskScope::Active | TaskScope::Unreachable => rows::tasks(snapshot, scope),
+        }
     }
 
     fn read<T>(&self, build: impl FnOnce(&Snapshot) -> Result<T, ConsoleError>) -> Answer<'_, T>
@@ -123,7 +162,7 @@ impl Download for ClusterConsole {
 
 impl ClusterBackend for ClusterConsole {
     fn overview(&self) -> Answer<'_, Overview> {
-        self.read(|snapshot| Ok(rows::overview(snapshot, &self.facts)))
+        self.read(|snapshot| Ok(self.overview_of(snapshot)))
     }
 
     fn home(
@@ -134,16 +173,16 @@ impl ClusterBackend for ClusterConsole {
     ) -> Answer<'_, Home> {
         self.read(|snapshot| {
             Ok(Home {
-                overview: rows::overview(snapshot, &self.facts),
+                overview: self.overview_of(snapshot),
                 active: page_of(rows::tasks(snapshot, TaskScope::Active), &active),
                 unreachable: page_of(rows::tasks(snapshot, TaskScope::Unreachable), &unreachable),
-                completed: page_of(rows::tasks(snapshot, TaskScope::Completed), &completed),
+                completed: page_of(self.completed(snapshot), &completed),
             })
         })
     }
 
     fn tasks(&self, scope: TaskScope, query: ListQuery) -> Answer<'_, Page<TaskRow>> {
-        self.read(|snapshot| Ok(page_of(rows::tasks(snapshot, scope), &query)))
+        self.read(|snapshot| Ok(page_of(self.tasks_of(snapshot, scope), &query)))
     }
 
     fn agents(&self, query: ListQuery) -> Answer<'_, Page<AgentRow>> {
@@ -174,6 +213,20 @@ pub(crate) async fn mark_changes(mut published: Published, feed: ChangeFeed) {
         let now = published.borrow_and_update().clone();
         feed.mark(&differences(last.as_deref(), now.as_deref()));
         last = now;
+    }
+}
+
+/// Marks what the console shows of history when that changes, for as long as history is kept.
+pub(crate) async fn mark_past(mut past: Past, feed: ChangeFeed) {
+    loop {
+        let changed = tokio::select! {
+            changed = past.earlier.changed() => changed,
+            changed = past.status.changed() => changed,
+        };
+        if changed.is_err() {
+            return;
+        }
+        feed.mark(&[Topic::Task]);
     }
 }
 

@@ -54,6 +54,7 @@ fn task(
         host: Some(format!("182.48.115.{}", 237 + agent)),
         resources: amount(0.2, 32.0, 0.0),
         container: None,
+        is_earlier: false,
     }
 }
 
@@ -74,7 +75,10 @@ fn completed() -> Vec<TaskRow> {
     vec![
         ended(task("basic-1", "c1f07e22", 1, "TASK_FAILED", None, 2), 1),
         ended(task("tomcat", "88de51a0", 0, "TASK_KILLED", None, 130), 120),
-        ended(task("basic-0", "d0b4417f", 2, "TASK_FINISHED", None, 1500), 1440),
+        TaskRow {
+            is_earlier: true,
+            ..ended(task("basic-0", "d0b4417f", 2, "TASK_FINISHED", None, 1500), 1440)
+        },
     ]
 }
 
@@ -142,6 +146,7 @@ fn facts() -> Overview {
             idle: total.minus(allocated),
         },
         open_without_credentials: false,
+        history_problem: None,
     }
 }
 

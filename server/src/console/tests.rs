@@ -75,6 +75,11 @@ async fn the_home_page_is_complete_without_javascript() {
         ],
     );
     assert_eq!(page.body.matches("data-testid=\"row\"").count(), 9);
+    assert_eq!(
+        page.body.matches("from history").count(),
+        1,
+        "one task ended under an earlier master"
+    );
 }
 
 #[tokio::test]

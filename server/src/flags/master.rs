@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::Args;
 
 use super::marathon::MarathonFlags;
+use crate::history::Bounds;
 
 /// Flags of the Mesos master (`MESOS_*`) and of Marathon (`MARATHON_*`), which share the process.
 #[derive(Debug, Clone, Args)]
@@ -24,7 +26,7 @@ pub(crate) struct MasterFlags {
     /// Human-readable name of the cluster, shown in the consoles.
     #[arg(long, env = "MESOS_CLUSTER")]
     pub(crate) cluster: Option<String>,
-    /// Folder of the replicated log.
+    /// Folder of the replicated log and of the history.
     #[arg(long, env = "MESOS_WORK_DIR", default_value = "/var/lib/ekiden/master")]
     pub(crate) work_dir: PathBuf,
     /// File of 32 random bytes that agents on other machines must know. Without it, a master that listens off loopback makes `cluster_secret` in its work folder.
@@ -36,6 +38,12 @@ pub(crate) struct MasterFlags {
     /// Marathon's limits and times.
     #[command(flatten)]
     pub(crate) marathon: MarathonFlags,
+    /// Days that history is kept: tasks that ended, versions of apps, deployments.
+    #[arg(long, env = "MESOS_HISTORY_MAX_DAYS", default_value_t = 30)]
+    pub(crate) history_max_days: u32,
+    /// MiB that history may take in the work folder; the oldest goes first.
+    #[arg(long, env = "MESOS_HISTORY_MAX_MB", default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) history_max_mb: u32,
     /// Stops when standard input closes (`ekiden local` holds the other end).
     #[arg(long, hide = true)]
     pub(crate) follow_stdin: bool,
@@ -46,6 +54,8 @@ impl MasterFlags {
     pub(crate) fn shown(&self) -> BTreeMap<String, String> {
         [
             ("cluster", self.cluster.clone().unwrap_or_default()),
+            ("history_max_days", self.history_max_days.to_string()),
+            ("history_max_mb", self.history_max_mb.to_string()),
             ("hostname", self.hostname.clone().unwrap_or_default()),
             ("ip", self.ip.to_string()),
             ("port", self.port.to_string()),
@@ -55,6 +65,14 @@ impl MasterFlags {
         .filter(|(_, value)| !value.is_empty())
         .map(|(name, value)| (name.to_owned(), value))
         .collect()
+    }
+
+    /// How much history is kept.
+    pub(crate) fn history_bounds(&self) -> Bounds {
+        Bounds {
+            max_age: Duration::from_secs(u64::from(self.history_max_days) * 24 * 60 * 60),
+            max_bytes: u64::from(self.history_max_mb) << 20,
+        }
     }
 
     /// The name to advertise.

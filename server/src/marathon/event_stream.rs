@@ -8,9 +8,16 @@ use std::sync::Arc;
 use tokio::sync::broadcast;
 use wire::marathon::Event;
 
+type Sender = broadcast::Sender<Option<Arc<Event>>>;
+
 /// The sending side, cheap to clone.
 #[derive(Debug, Clone)]
-pub(crate) struct Events(broadcast::Sender<Option<Arc<Event>>>);
+pub(crate) struct Events {
+    /// Those who read from outside, and the console.
+    readers: Sender,
+    /// Parts of this process, which do not count as readers.
+    followers: Sender,
+}
 
 /// One reader.
 #[derive(Debug)]
@@ -19,28 +26,37 @@ pub(crate) struct EventStream(broadcast::Receiver<Option<Arc<Event>>>);
 impl Events {
     /// A stream whose readers may lag by `capacity` events.
     pub(crate) fn new(capacity: usize) -> Self {
-        Self(broadcast::channel(capacity.max(1)).0)
+        let channel = || broadcast::channel(capacity.max(1)).0;
+        Self { readers: channel(), followers: channel() }
     }
 
     /// Shows an event to all readers; without readers it is gone.
     pub(crate) fn publish(&self, event: Event) {
+        let event = Arc::new(event);
         // An error says that nobody reads.
-        let _ = self.0.send(Some(Arc::new(event)));
+        let _ = self.followers.send(Some(Arc::clone(&event)));
+        let _ = self.readers.send(Some(event));
     }
 
     /// Ends the streams of all present readers: this process leads no more, its events are over.
     pub(super) fn end_all(&self) {
-        let _ = self.0.send(None);
+        let _ = self.followers.send(None);
+        let _ = self.readers.send(None);
     }
 
     /// Starts reading.
     pub(crate) fn subscribe(&self) -> EventStream {
-        EventStream(self.0.subscribe())
+        EventStream(self.readers.subscribe())
+    }
+
+    /// Starts reading without being counted.
+    pub(crate) fn follow(&self) -> EventStream {
+        EventStream(self.followers.subscribe())
     }
 
     /// How many readers there are.
     pub(crate) fn readers(&self) -> usize {
-        self.0.receiver_count()
+        self.readers.receiver_count()
     }
 }
 

@@ -96,6 +96,11 @@ impl Handle {
         self.0.events.subscribe()
     }
 
+    /// The same for a part of this process, which does not count as a reader.
+    pub(crate) fn follow_events(&self) -> EventStream {
+        self.0.events.follow()
+    }
+
     /// How many readers of events there are.
     pub(crate) fn readers(&self) -> usize {
         self.0.events.readers()

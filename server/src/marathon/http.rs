@@ -82,8 +82,9 @@ impl Api {
     }
 }
 
-/// All routes of the API, with answers in JSON for every other path.
-pub(crate) fn router(api: Api) -> Router {
+/// All routes of the API, with answers in JSON for every other path; `ours` is served beside them, under the
+/// same guard.
+pub(crate) fn router(api: Api, ours: Router) -> Router {
     Router::new()
         .route("/v2/apps", any(apps::collection))
         .route("/v2/apps/", any(apps::collection))
@@ -99,6 +100,7 @@ pub(crate) fn router(api: Api) -> Router {
         .route("/v2/leader", any(info::leader))
         .route("/ping", any(info::ping))
         .route("/metrics", any(metrics::snapshot))
+        .merge(ours.with_state(()))
         .fallback(unknown)
         .layer(middleware::from_fn_with_state(api.clone(), guard::answer_headers))
         .layer(middleware::from_fn_with_state(api.clone(), guard::admit))

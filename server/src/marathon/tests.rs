@@ -95,7 +95,7 @@ impl Cluster {
         let info = json!({"address": {"ip": "127.0.0.1", "port": port}});
         let leads = session.campaign(Election::Mesos, info.to_string().into()).await.unwrap();
         let config = MarathonConfig::new("127.0.0.1", 8080);
-        let service = start(session, config, Clock, &tracker, stop.clone());
+        let service = start(session, config, Clock, &tracker, stop.clone(), Router::new());
         Self { master, calls: received, node, _master_leads: leads, service, stop, tracker }
     }
 

@@ -34,8 +34,8 @@ type Server = State<Arc<Shared>>;
 /// The smallest body that is worth compressing, as in the original.
 const COMPRESS_FROM: u16 = 1_024;
 
-/// Everything on the master's port but the console.
-pub(crate) fn router(shared: Arc<Shared>) -> Router {
+/// Everything on the master's port but the console; `ours` is served beside it, under the same guard.
+pub(crate) fn router(shared: Arc<Shared>, ours: Router) -> Router {
     let server = HeaderValue::from_static(concat!("ekiden/", env!("CARGO_PKG_VERSION")));
     let is_no_stream = |_: StatusCode, _: Version, headers: &HeaderMap, _: &Extensions| {
         !headers.contains_key(scheduler::STREAM_ID)
@@ -47,6 +47,7 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
         .layer(compression)
         .route("/ekiden/v1/version", get(classic::own_version))
         .route(wire::link::PATH, get(link::open))
+        .merge(ours.with_state(()))
         .layer(from_fn_with_state(Arc::clone(&shared), guard::admit))
         .layer(SetResponseHeaderLayer::if_not_present(header::SERVER, server))
         .with_state(shared)

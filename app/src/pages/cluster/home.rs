@@ -75,7 +75,17 @@ fn Notices(facts: Memo<Overview>) -> impl IntoView {
             }
         })
     };
-    view! { {no_leader}{is_open} }
+    let no_history = move || {
+        facts.with(|facts| facts.history_problem.clone()).map(|problem| {
+            view! {
+                <div class="strip warn" data-testid="history-strip">
+                    <Icon name="warn"/>
+                    <span>{words.no_history}" "{problem}</span>
+                </div>
+            }
+        })
+    };
+    view! { {no_leader}{is_open}{no_history} }
 }
 
 #[component]

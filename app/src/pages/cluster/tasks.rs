@@ -146,6 +146,11 @@ fn TaskCells(scope: TaskScope, row: Memo<TaskRow>) -> impl IntoView {
     let healthy = Signal::derive(move || row.with(|row| row.healthy));
     let started = Signal::derive(move || row.with(|row| row.started_ms));
     let stopped = Signal::derive(move || row.with(|row| row.stopped_ms));
+    let earlier = move || {
+        row.with(|row| row.is_earlier).then(|| {
+            view! { " "<span class="muted" title=words.earlier_hint data-testid="earlier">{words.earlier}</span> }
+        })
+    };
     let state = Signal::derive(move || row.with(|row| row.state.clone()));
     let place = Memo::new(move |_| {
         row.with(|row| {
@@ -177,7 +182,7 @@ fn TaskCells(scope: TaskScope, row: Memo<TaskRow>) -> impl IntoView {
         {has_health.then(|| view! { <td data-l=words.health data-testid="cell-health"><Health healthy=healthy/></td> })}
         <td data-l=words.started class="nowrap" data-testid="cell-started"><TimeAgo at=started/></td>
         {has_stopped.then(|| {
-            view! { <td data-l=words.stopped class="nowrap" data-testid="cell-stopped"><TimeAgo at=stopped/></td> }
+            view! { <td data-l=words.stopped class="nowrap" data-testid="cell-stopped"><TimeAgo at=stopped/>{earlier}</td> }
         })}
         <td data-l=words.host class="nowrap" data-testid="cell-host">{host}</td>
         <td class="act" data-testid="cell-sandbox">{sandbox}</td>

@@ -124,6 +124,9 @@ pub struct Overview {
     /// Listening off loopback without credentials: the console warns.
     #[serde(default)]
     pub open_without_credentials: bool,
+    /// Why history is not being kept at the moment: the console warns.
+    #[serde(default)]
+    pub history_problem: Option<String>,
 }
 
 /// Which tasks `GET /ui/api/v1/tasks` lists.
@@ -187,6 +190,9 @@ pub struct TaskRow {
     /// The engine's name of its container, when known.
     #[serde(default)]
     pub container: Option<String>,
+    /// It ended before the leading master was elected: known from history, and not to the classic endpoints.
+    #[serde(default)]
+    pub is_earlier: bool,
 }
 
 impl TaskRow {

@@ -1,5 +1,6 @@
 //! Rows and facts of the cluster console, from one snapshot of the master. Pure.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use master_core::{Agent, Framework, Snapshot, Task, UnreachableAgent};
@@ -22,6 +23,11 @@ pub(super) fn host_and_port(host: &str, port: i32) -> String {
 
 fn ms(time: Timestamp) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(0)
+}
+
+/// The amounts of resources in text form; nothing where the text is none.
+pub(crate) fn amount_of(text: &str) -> Amount {
+    Resources::parse(text).map(|resources| amount(&resources)).unwrap_or_default()
 }
 
 fn amount(resources: &Resources) -> Amount {
@@ -82,6 +88,7 @@ pub(super) fn overview(snapshot: &Snapshot, facts: &ProcessFacts) -> Overview {
             idle: total.minus(allocated).minus(offered),
         },
         open_without_credentials: facts.open_without_credentials,
+        history_problem: None,
     }
 }
 
@@ -165,7 +172,8 @@ pub(super) fn tasks(snapshot: &Snapshot, scope: TaskScope) -> Vec<TaskRow> {
     }
 }
 
-fn task_row(snapshot: &Snapshot, task: &Task) -> TaskRow {
+/// A task as the tables show it.
+pub(crate) fn task_row(snapshot: &Snapshot, task: &Task) -> TaskRow {
     let at = |seconds: Option<f64>| seconds.and_then(milliseconds);
     let first = task.statuses.first();
     let last = task.statuses.last();
@@ -191,7 +199,25 @@ fn task_row(snapshot: &Snapshot, task: &Task) -> TaskRow {
         executor_id: executor.filter(|id| !id.is_empty()).unwrap_or_else(|| task.id.to_string()),
         resources: amount(&task.resources),
         container: container.map(|container| format!("mesos-{}", container.value)),
+        is_earlier: false,
     }
+}
+
+/// The tasks of `earlier` leaderships that no row of `present` shows: an end that had not been acknowledged when
+/// the master changed is reported again.
+pub(super) fn earlier(
+    snapshot: &Snapshot,
+    earlier: &[TaskRow],
+    present: &[TaskRow],
+) -> Vec<TaskRow> {
+    let key = |row: &TaskRow| (row.key(), row.stopped_ms);
+    let present: BTreeSet<_> = present.iter().map(key).collect();
+    let unknown = earlier.iter().filter(|row| !present.contains(&key(row)));
+    let host = |row: &TaskRow| {
+        let agent = snapshot.agents.get(&AgentId::from(row.agent_id.as_str()))?;
+        Some(agent.hostname().to_owned())
+    };
+    unknown.map(|row| TaskRow { host: host(row), ..row.clone() }).collect()
 }
 
 #[expect(

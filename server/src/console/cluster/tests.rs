@@ -15,7 +15,7 @@ use super::*;
 const SECOND: u64 = 1_000_000_000;
 const WALL: i64 = 1_795_356_131_000;
 
-fn apply(master: &mut Master, command: Command) {
+pub(crate) fn apply(master: &mut Master, command: Command) {
     let _effects = master.apply(Instant::from_nanos(SECOND), Timestamp::from_millis(WALL), command);
 }
 
@@ -39,12 +39,12 @@ fn description(host: &str, port: i32) -> AgentDescription {
     }
 }
 
-fn frame(master: &mut Master, link: u64, body: agent_frame::Body) {
+pub(crate) fn frame(master: &mut Master, link: u64, body: agent_frame::Body) {
     let frame = Box::new(AgentFrame { epoch: 0, link: 0, body: Some(body) });
     apply(master, Command::AgentFrame { link: LinkId(link), frame });
 }
 
-fn status(state: pb::TaskState, seconds: f64) -> pb::TaskStatus {
+pub(crate) fn status(state: pb::TaskState, seconds: f64) -> pb::TaskStatus {
     pb::TaskStatus {
         task_id: pb::TaskId { value: "nginx.1".to_owned() },
         state: state.into(),
@@ -55,7 +55,12 @@ fn status(state: pb::TaskState, seconds: f64) -> pb::TaskStatus {
 }
 
 /// Two agents, one framework, and nginx on the first agent.
-fn master() -> Master {
+pub(crate) fn master() -> Master {
+    master_of(Epoch(7))
+}
+
+/// The same in another leadership.
+pub(crate) fn master_of(epoch: Epoch) -> Master {
     let info = pb::MasterInfo {
         id: "m".to_owned(),
         port: 5050,
@@ -63,7 +68,7 @@ fn master() -> Master {
         ..pb::MasterInfo::default()
     };
     let mut master =
-        Master::new(Config::new(info, Epoch(7)), Instant::ZERO, Timestamp::from_millis(WALL));
+        Master::new(Config::new(info, epoch), Instant::ZERO, Timestamp::from_millis(WALL));
     for at in 0..2_i32 {
         let agent = description(&format!("node{at}"), 5051 + at);
         let nonce = Bytes::from(format!("nonce-{at}"));

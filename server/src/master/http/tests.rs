@@ -75,7 +75,7 @@ fn follower() -> Cluster {
         leader: seen,
         leading: arc_swap::ArcSwapOption::empty(),
     });
-    Cluster { router: router(Arc::clone(&shared)), shared, leader, snapshot, stop }
+    Cluster { router: router(Arc::clone(&shared), Router::new()), shared, leader, snapshot, stop }
 }
 
 /// A process whose master leads.
@@ -550,4 +550,16 @@ async fn an_operator_ends_a_framework() {
     assert_eq!(cluster.get("/teardown").await.status(), StatusCode::METHOD_NOT_ALLOWED);
     let frameworks = cluster.get_json("/frameworks").await;
     assert_eq!(frameworks["completed_frameworks"][0]["id"], "m-0000");
+}
+
+#[tokio::test]
+async fn what_is_served_beside_the_master_stands_under_the_same_guard() {
+    let follower = follower();
+    let ours = Router::new().route("/ekiden/v1/ours", get(|| async { "ours" }));
+    let router = router(Arc::clone(&follower.shared), ours);
+    for (host, status) in [("master1:5050", 200), ("evil.example", 403)] {
+        let request = Request::builder().uri("/ekiden/v1/ours").header(header::HOST, host);
+        let response = router.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
+        assert_eq!(response.status(), status, "{host}");
+    }
 }

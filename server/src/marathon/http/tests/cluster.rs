@@ -75,7 +75,7 @@ impl Cluster {
             stop,
         );
         api.leader_wait = std::time::Duration::ZERO;
-        (cluster, router(api))
+        (cluster, router(api, Router::new()))
     }
 
     /// Applies a command one second after the last; answers are returned, calls kept.
