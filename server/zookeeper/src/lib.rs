@@ -29,7 +29,7 @@ mod zxid;
 pub use change::{Change, ChangeKind, Namespace};
 pub use entry::{Chunk, Command, Entry, NEWEST_FORMAT, Outcome, Refusal, Write};
 pub use error::ErrorCode;
-pub use machine::StateMachine;
+pub use machine::{Piece, RestoreError, Restoring, StateMachine, Stored, StoredNode};
 pub use operation::{CreateMode, Operation, OperationResult};
 pub use ownership::belongs_to_platform;
 pub use path::{name, parent, validate};

@@ -15,6 +15,10 @@ use crate::{
     Tree, Write, Zxid, belongs_to_platform,
 };
 
+mod stored;
+
+pub use stored::{Piece, RestoreError, Restoring, Stored, StoredNode};
+
 /// The replicated state. A clone is a snapshot and costs O(1).
 ///
 /// What must be stored of it: both namespaces, [`Self::sessions`] (each with its outcomes and staged chunks,

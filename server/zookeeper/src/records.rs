@@ -71,6 +71,16 @@ impl Records {
         self.by_path.get(path)
     }
 
+    /// All records with their paths, in order of the paths.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Record)> {
+        self.by_path.iter().map(|(path, record)| (&**path, record))
+    }
+
+    /// Puts a stored record back.
+    pub(crate) fn put_back(&mut self, path: Arc<str>, record: Record) {
+        self.by_path.insert(path, record);
+    }
+
     /// Number of records.
     pub fn len(&self) -> usize {
         self.by_path.len()

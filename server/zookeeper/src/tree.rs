@@ -13,6 +13,8 @@ use model::Timestamp;
 use crate::path::{name, parent, validate};
 use crate::{CreateMode, ErrorCode, Operation, OperationResult, SessionId, Znode, Zxid};
 
+mod stored;
+
 /// Who changes the tree, in which entry, and when.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Stamp {
