@@ -79,7 +79,11 @@ pub(crate) async fn master(flags: MasterFlags) -> anyhow::Result<()> {
     let marathon_listener = listen::bind(marathon_address).await?;
     warn_when_open(mesos_address);
     let process = Process::new(flags.follow_stdin);
-    let node = Node::start(coordination::Config::new(FIRST_NODE, &flags.work_dir, || Clock.wall()))
+    let config = coordination::Config {
+        exit_after_durable_write: flags.exit_after_durable_write,
+        ..coordination::Config::new(FIRST_NODE, &flags.work_dir, || Clock.wall())
+    };
+    let node = Node::start(config)
         .await
         .with_context(|| format!("cannot start on the data in {}", flags.work_dir.display()))?;
     process.tracker.spawn(stop_with(node.stopped(), process.stop.clone()));

@@ -9,6 +9,8 @@ use zookeeper_core::NodeId;
 
 /// Bytes of one segment of the raft log.
 pub const SEGMENT_BYTES: u64 = 64 << 20;
+/// Bytes by which the log grows from one snapshot to the next, at least.
+pub const SNAPSHOT_LOG_BYTES: u64 = 64 << 20;
 
 /// How a node runs.
 #[derive(Clone)]
@@ -21,6 +23,15 @@ pub struct Config {
     pub wall_clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
     /// Bytes of a new log's segments, [`SEGMENT_BYTES`] by default.
     pub segment_bytes: u64,
+    /// Bytes by which the log grows before a snapshot is written, [`SNAPSHOT_LOG_BYTES`] by default; the size
+    /// of the last snapshot when that is more.
+    ///
+    /// The folder then stays below three times this, the three snapshots themselves and one that is being
+    /// written, and three segments: the first, the last and the spare one.
+    pub snapshot_log_bytes: u64,
+    /// Ends the process with status 86 right after this many batches of the log were made durable and before
+    /// anybody is told. Only for tests of what a crash leaves behind.
+    pub exit_after_durable_write: Option<u64>,
 }
 
 impl Config {
@@ -35,6 +46,8 @@ impl Config {
             data_dir: data_dir.into(),
             wall_clock: Arc::new(wall_clock),
             segment_bytes: SEGMENT_BYTES,
+            snapshot_log_bytes: SNAPSHOT_LOG_BYTES,
+            exit_after_durable_write: None,
         }
     }
 }

@@ -18,12 +18,15 @@ mod node;
 mod proposer;
 mod raft;
 mod session;
+mod snapshot;
+mod storage;
 
-pub use config::{Config, SEGMENT_BYTES};
+pub use config::{Config, SEGMENT_BYTES, SNAPSHOT_LOG_BYTES};
 pub use data_dir::DataDirError;
 pub use election::Election;
 pub use log::LogError;
 pub use node::{Node, StartError};
 pub use proposer::{MAX_ENTRY_BYTES, PendingWrite, WriteError};
 pub use session::{Leadership, Loaded, Session, SessionError};
+pub use storage::Storage;
 pub use zookeeper_core::{Fence, MAX_RECORD_BYTES, NodeId, RecordError, Refusal, Zxid};

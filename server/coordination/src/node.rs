@@ -19,8 +19,10 @@ use crate::config::Config;
 use crate::data_dir::{DataDir, DataDirError};
 use crate::log::{FileDisk, LogError, LogStore};
 use crate::proposer::{Proposals, Proposer};
-use crate::raft::{self, NoPeers, Proposal, Published, Raft, StateStore};
+use crate::raft::{self, Image, NoPeers, Proposal, Published, Raft, StateStore};
 use crate::session::Session;
+use crate::snapshot::{self, Snapshots};
+use crate::storage::Storage;
 
 /// How long a start waits for this node to lead.
 const ELECTED_WITHIN: Duration = Duration::from_secs(30);
@@ -50,6 +52,7 @@ pub struct Node {
     log: LogStore,
     session: Session,
     wall_clock: WallClock,
+    snapshots: Snapshots,
     runtime: RaftRuntime,
 }
 
@@ -89,9 +92,14 @@ impl Node {
         let handle = runtime.handle().clone();
         let runtime = RaftRuntime(Some(runtime));
         let started = handle.spawn(start(config)).await;
-        let (raft, log, session, wall_clock) =
-            started.map_err(|error| StartError::Raft(error.to_string()))??;
-        Ok(Self { raft, log, session, wall_clock, runtime })
+        let started = started.map_err(|error| StartError::Raft(error.to_string()))??;
+        let Started { raft, log, session, wall_clock, snapshots } = started;
+        Ok(Self { raft, log, session, wall_clock, snapshots, runtime })
+    }
+
+    /// Whether the log has room for more.
+    pub fn storage(&self) -> Storage {
+        Storage::new(self.log.watch_disk_full())
     }
 
     /// The session of this process.
@@ -108,7 +116,7 @@ impl Node {
 
     /// Closes the session, so that its elections settle at once, and stops raft and the log.
     pub async fn shutdown(self) {
-        let Self { raft, log, session, wall_clock, runtime } = self;
+        let Self { raft, log, session, wall_clock, snapshots, runtime } = self;
         let stop = async move {
             let command = Command::CloseSession { session: session.id };
             let close = propose(&raft, &wall_clock, command);
@@ -120,6 +128,7 @@ impl Node {
             if let Err(error) = raft.shutdown().await {
                 tracing::warn!(%error, "raft did not stop cleanly: {error}");
             }
+            snapshots.close().await;
             log.close().await;
         };
         if let Some(inner) = &runtime.0 {
@@ -130,17 +139,54 @@ impl Node {
 
 type WallClock = Arc<dyn Fn() -> model::Timestamp + Send + Sync>;
 
-async fn start(config: Config) -> Result<(Raft, LogStore, Session, WallClock), StartError> {
-    let Config { node, data_dir, wall_clock, segment_bytes } = config;
-    let opened = tokio::task::spawn_blocking(move || -> Result<_, StartError> {
-        let data_dir = DataDir::open(&data_dir, node)?;
-        let (folder, cluster) = (data_dir.log(), data_dir.cluster());
-        let log = LogStore::open(FileDisk, &folder, cluster, segment_bytes, data_dir)?;
-        Ok((log, cluster))
-    });
-    let (log, cluster) = opened.await.map_err(|error| StartError::Raft(error.to_string()))??;
+/// What a start gives.
+struct Started {
+    raft: Raft,
+    log: LogStore,
+    session: Session,
+    wall_clock: WallClock,
+    snapshots: Snapshots,
+}
+
+/// What the folder holds.
+struct Opened {
+    log: LogStore,
+    snapshots: Snapshots,
+    image: Option<Image>,
+    cluster: u64,
+}
+
+/// Opens the log and the newest snapshot. Blocks on the disk.
+fn open(config: &Config) -> Result<Opened, StartError> {
+    let data_dir = Arc::new(DataDir::open(&config.data_dir, config.node)?);
+    let (folder, cluster) = (data_dir.log(), data_dir.cluster());
+    let disk = FileDisk::exiting_after(config.exit_after_durable_write);
+    let snapshots = Snapshots::open(&data_dir.snapshots(), cluster, Arc::clone(&data_dir))?;
+    let log = LogStore::open(disk, &folder, cluster, config.segment_bytes, data_dir)?;
+    let image = snapshots.restore(&log.bounds())?;
+    log.grown_since(image.as_ref().and_then(Image::index));
+    Ok(Opened { log, snapshots, image, cluster })
+}
+
+async fn start(config: Config) -> Result<Started, StartError> {
+    let (node, wall_clock) = (config.node, Arc::clone(&config.wall_clock));
+    let log_bytes = config.snapshot_log_bytes;
+    let opened = tokio::task::spawn_blocking(move || open(&config)).await;
+    let Opened { log, snapshots, image, cluster } =
+        opened.map_err(|error| StartError::Raft(error.to_string()))??;
     let published = Published::new();
-    let raft = lead(node.0, cluster, log.clone(), StateStore::new(Arc::clone(&published))).await?;
+    let state = match image {
+        Some(image) => StateStore::restored(Arc::clone(&published), image),
+        None => StateStore::new(Arc::clone(&published)),
+    };
+    let raft = lead(node.0, cluster, log.clone(), state).await?;
+    let compaction = snapshot::Keeper {
+        raft: raft.clone(),
+        log: log.clone(),
+        snapshots: snapshots.clone(),
+        log_bytes,
+    };
+    snapshots.keep_with(tokio::spawn(compaction.run()));
 
     // Clients read the id as a signed number; zero means no owner there.
     let id = SessionId(rand::random::<u64>() >> 1 | 1);
@@ -159,7 +205,7 @@ async fn start(config: Config) -> Result<(Raft, LogStore, Session, WallClock), S
     tokio::spawn(watch_lease(raft.clone(), holds));
     tracing::info!(node.id = %node, session.id = %id, "node {node} leads with session {id}");
     let session = Session { id, proposer, published, lease, runtime: Handle::current() };
-    Ok((raft, log, session, wall_clock))
+    Ok(Started { raft, log, session, wall_clock, snapshots })
 }
 
 /// Starts raft and returns once this node leads.

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use zookeeper_core::{Entry, Outcome};
 
 pub(crate) use network::NoPeers;
-pub(crate) use state::{Published, StateStore};
+pub(crate) use state::{Image, Published, StateStore};
 
 openraft::declare_raft_types!(
     /// The types that raft is built with here.
@@ -82,7 +82,9 @@ pub(crate) fn config(cluster_name: String) -> Config {
         election_timeout_max: 400,
         install_snapshot_timeout: 120_000,
         backoff: "50ms 100ms 200ms ..500ms".to_owned(),
+        // Snapshots and purges are ordered by us (design D13).
         snapshot_policy: SnapshotPolicy::Never,
+        max_in_snapshot_log_to_keep: u64::MAX,
         enable_pre_vote: Some(true),
         enable_leader_restore: Some(false),
         allow_log_reversion: Some(false),

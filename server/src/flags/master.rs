@@ -28,6 +28,10 @@ pub(crate) struct MasterFlags {
     /// Port of Marathon and its console.
     #[arg(long, env = "MARATHON_HTTP_PORT", default_value_t = 8080)]
     pub(crate) http_port: u16,
+    /// Ends the process with status 86 right after this many batches of the log are durable, before anybody is
+    /// told; for tests of what a crash leaves behind.
+    #[arg(long, hide = true, value_name = "N")]
+    pub(crate) exit_after_durable_write: Option<u64>,
     /// Stops when standard input closes (`ekiden local` holds the other end).
     #[arg(long, hide = true)]
     pub(crate) follow_stdin: bool,

@@ -1,8 +1,9 @@
 //! The state machine as openraft sees it, and what it publishes for readers.
 //!
 //! Invariant: what an entry changed is published before anybody gets the entry's outcome, so a writer reads
-//! its own writes. The state lives in memory and is rebuilt by replaying the log at start; snapshots are
-//! immutable roots in memory and are not written to disk yet.
+//! its own writes. The state lives in memory and is rebuilt at start from the newest snapshot and the log
+//! behind it. Writing a snapshot to disk is `crate::snapshot`'s work; here it is an immutable root in memory,
+//! of which raft is told once it is durable.
 
 use std::io;
 use std::sync::Arc;
@@ -23,9 +24,9 @@ use crate::election::{Election, Leader};
 /// The state at one log position; a clone costs O(1).
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Image {
-    state: StateMachine,
-    applied: Option<LogIdOf<TypeConfig>>,
-    membership: StoredMembershipOf<TypeConfig>,
+    pub(crate) state: StateMachine,
+    pub(crate) applied: Option<LogIdOf<TypeConfig>>,
+    pub(crate) membership: StoredMembershipOf<TypeConfig>,
 }
 
 /// What readers see: the newest state, and the leaders that follow from it.
@@ -103,9 +104,34 @@ impl StateStore {
     pub(crate) fn new(published: Arc<Published>) -> Self {
         Self { image: Image::default(), snapshot: Arc::default(), published }
     }
+
+    /// Begins with the state of a snapshot that is on disk.
+    pub(crate) fn restored(published: Arc<Published>, image: Image) -> Self {
+        published.publish(&image.state);
+        Self {
+            image: image.clone(),
+            snapshot: Arc::new(ArcSwap::from_pointee(Some(image))),
+            published,
+        }
+    }
+
+    /// The state as it is now.
+    pub(crate) fn image(&self) -> Image {
+        self.image.clone()
+    }
+
+    /// Takes up a snapshot that is on disk: the next one that raft asks for is this.
+    pub(crate) fn set_snapshot(&self, image: Image) {
+        self.snapshot.store(Arc::new(Some(image)));
+    }
 }
 
 impl Image {
+    /// The last entry that it includes.
+    pub(crate) fn index(&self) -> Option<u64> {
+        self.applied.as_ref().map(LogIdOf::<TypeConfig>::index)
+    }
+
     fn snapshot(self) -> SnapshotOf<TypeConfig, Self> {
         let meta = SnapshotMetaOf::<TypeConfig> {
             last_log_id: self.applied,
@@ -152,6 +178,15 @@ impl RaftStateMachine<TypeConfig> for StateStore {
             responder.send(applied);
         }
         Ok(())
+    }
+
+    /// A snapshot that raft must have is of the present; otherwise it is the one that is on disk.
+    async fn try_create_snapshot_builder(&mut self, force: bool) -> Option<ImageBuilder> {
+        if force {
+            return Some(self.get_snapshot_builder().await);
+        }
+        let image = (**self.snapshot.load()).clone()?;
+        Some(ImageBuilder { image, snapshot: Arc::clone(&self.snapshot) })
     }
 
     async fn get_snapshot_builder(&mut self) -> ImageBuilder {

@@ -5,6 +5,7 @@
 mod election;
 mod kill;
 mod restart;
+mod snapshot;
 
 use coordination::{Config, Node, NodeId};
 use model::Timestamp;

@@ -6,16 +6,30 @@ use std::path::{Path, PathBuf};
 use super::*;
 
 /// Makes a log of a few entries, closes it, and gives the first segment's bytes and where the last group begins.
+///
+/// The last group is as a crash leaves it: durable, and not acknowledged yet.
 async fn log_of(folder: &Path, sizes: &[usize]) -> (Vec<u8>, usize) {
+    let (whole, last, before) = acknowledged_log_of(folder, sizes).await;
+    fs::write(acknowledged(folder), before).unwrap();
+    (whole, last)
+}
+
+/// The same with every group acknowledged; gives also what the file of the acknowledged held before the last.
+async fn acknowledged_log_of(folder: &Path, sizes: &[usize]) -> (Vec<u8>, usize, Vec<u8>) {
     let mut log = open(folder).unwrap();
     vote(&mut log, 1).await;
-    let mut last_begins = 0;
+    let (mut last_begins, mut before) = (0, Vec::new());
     for (index, bytes) in (1..).zip(sizes) {
         last_begins = used(&fs::read(segment(folder)).unwrap()).next_multiple_of(8);
+        before = fs::read(acknowledged(folder)).unwrap();
         append(&mut log, vec![entry(index, *bytes)]).await;
     }
     log.close().await;
-    (fs::read(segment(folder)).unwrap(), last_begins)
+    (fs::read(segment(folder)).unwrap(), last_begins, before)
+}
+
+fn acknowledged(folder: &Path) -> PathBuf {
+    folder.join("acknowledged")
 }
 
 fn segment(folder: &Path) -> PathBuf {
@@ -122,7 +136,8 @@ async fn a_missing_segment_and_another_clusters_segment_are_refused() {
         append(&mut log, vec![entry(index, 5_000)]).await;
     }
     log.close().await;
-    let error = LogStore::open(FileDisk, folder.path(), CLUSTER + 1, SEGMENT, ()).unwrap_err();
+    let error =
+        LogStore::open(FileDisk::default(), folder.path(), CLUSTER + 1, SEGMENT, ()).unwrap_err();
     assert!(matches!(error, LogError::Damaged { offset: 0, .. }), "{error}");
     fs::remove_file(folder.path().join("0000000002.segment")).unwrap();
     let error = open(folder.path()).unwrap_err().to_string();

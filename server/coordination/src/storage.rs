@@ -1,0 +1,37 @@
+//! Whether the log can take more, as the rest of the process asks it.
+
+use tokio::sync::watch;
+
+/// Says whether there is room for the log. Clones look at the same log.
+///
+/// While there is none, whoever takes writes from outside refuses them with [`crate::WriteError::DiskFull`]
+/// before anything depends on them, and everybody else waits. What is proposed all the same is taken as long
+/// as the current segment has a reserve, so that nothing that was under way fails.
+#[derive(Debug, Clone)]
+pub struct Storage {
+    is_full: Option<watch::Receiver<bool>>,
+}
+
+impl Storage {
+    pub(crate) fn new(is_full: watch::Receiver<bool>) -> Self {
+        Self { is_full: Some(is_full) }
+    }
+
+    /// A storage that always has room.
+    pub fn endless() -> Self {
+        Self { is_full: None }
+    }
+
+    /// Whether there is no room for another segment of the log.
+    pub fn is_full(&self) -> bool {
+        self.is_full.as_ref().is_some_and(|is_full| *is_full.borrow())
+    }
+
+    /// Waits until there is room, and not at all when there is.
+    pub async fn room(&self) {
+        if let Some(is_full) = &self.is_full {
+            // When the log has ended every write fails by itself.
+            let _ = is_full.clone().wait_for(|is_full| !is_full).await;
+        }
+    }
+}
