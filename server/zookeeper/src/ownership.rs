@@ -15,7 +15,7 @@ pub fn belongs_to_platform(path: &str) -> bool {
     let is_under = |root: &&str| {
         path.strip_prefix(*root).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     };
-    SUBTREES.iter().any(|root| is_under(root)) || NODES.contains(&path)
+    SUBTREES.iter().any(is_under) || NODES.contains(&path)
 }
 
 #[cfg(test)]

@@ -19,6 +19,7 @@ use zookeeper_core::StateMachine;
 
 use super::{Applied, TypeConfig};
 use crate::election::{Election, Leader};
+use crate::subscription::Subscriptions;
 
 /// The state at one log position; a clone costs O(1).
 #[derive(Debug, Clone, Default)]
@@ -32,6 +33,7 @@ pub(crate) struct Image {
 #[derive(Debug)]
 pub(crate) struct Published {
     state: ArcSwap<StateMachine>,
+    pub(crate) subscriptions: Subscriptions,
     mesos: Board,
     marathon: Board,
 }
@@ -47,6 +49,7 @@ impl Published {
     pub(crate) fn new() -> Arc<Self> {
         Arc::new(Self {
             state: ArcSwap::default(),
+            subscriptions: Subscriptions::default(),
             mesos: Board::default(),
             marathon: Board::default(),
         })
@@ -130,6 +133,7 @@ impl RaftStateMachine<TypeConfig> for StateStore {
         Strm: Stream<Item = Result<EntryResponder<TypeConfig>, io::Error>> + Unpin + OptionalSend,
     {
         let mut answers = Vec::new();
+        let mut changed = Vec::new();
         while let Some((entry, responder)) = entries.try_next().await? {
             let id = entry.log_id();
             self.image.applied = Some(id);
@@ -139,7 +143,9 @@ impl RaftStateMachine<TypeConfig> for StateStore {
             let outcome = match &entry.payload {
                 EntryPayload::Normal(proposal) => {
                     let entry = proposal.entry().map_err(io::Error::other)?;
-                    Some(self.image.state.apply(id.leader_id.term, &entry))
+                    let outcome = self.image.state.apply(id.leader_id.term, &entry);
+                    changed.push((self.image.state.zxid(), self.image.state.changes().to_vec()));
+                    Some(outcome)
                 }
                 EntryPayload::Blank | EntryPayload::Membership(_) => None,
             };
@@ -148,6 +154,9 @@ impl RaftStateMachine<TypeConfig> for StateStore {
             }
         }
         self.published.publish(&self.image.state);
+        for (zxid, changes) in changed {
+            self.published.subscriptions.changed(zxid, &changes);
+        }
         for (responder, applied) in answers {
             responder.send(applied);
         }
@@ -166,6 +175,7 @@ impl RaftStateMachine<TypeConfig> for StateStore {
         self.image = image.clone();
         self.snapshot.store(Arc::new(Some(image)));
         self.published.publish(&self.image.state);
+        self.published.subscriptions.replaced();
         Ok(())
     }
 
