@@ -16,6 +16,7 @@ mod streams;
 mod timers;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
 use coordination::{Election, Session};
@@ -28,6 +29,9 @@ use crate::clock::Clock;
 
 pub(crate) use self::config::{Build, MESOS_VERSION, MasterConfig};
 use self::leading::Leading;
+
+/// How long a request waits for the lease of a suspended leader.
+const LEASE_WAIT: Duration = Duration::from_secs(1);
 
 /// What a running master offers to the rest of the process.
 pub(crate) struct Service {
@@ -65,9 +69,22 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    /// The leadership, once the master has recovered.
+    /// The leadership, once the master has recovered and while it holds its lease.
     pub(crate) fn leading(&self) -> Option<Arc<Leading>> {
-        self.leading.load_full()
+        self.leading.load_full().filter(|leading| leading.handle.lease().is_held())
+    }
+
+    /// Whether this process leads and must not say anything at the moment.
+    pub(crate) fn is_suspended(&self) -> bool {
+        self.leading.load().as_ref().is_some_and(|leading| !leading.handle.lease().is_held())
+    }
+
+    /// Gives a suspended leader a moment to get its lease back: a short stall is no error for clients.
+    pub(crate) async fn settled(&self) {
+        if let Some(leading) = self.leading.load_full() {
+            let held = leading.handle.lease().held();
+            let _ = tokio::time::timeout(LEASE_WAIT, held).await;
+        }
     }
 }
 

@@ -8,20 +8,20 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use openraft::async_runtime::WatchReceiver as _;
-use openraft::errors::Fatal;
-use openraft::{BasicNode, ServerState};
+use openraft::BasicNode;
 use tokio::runtime::{Builder, Handle, Runtime};
-use tokio::sync::watch;
-use zookeeper_core::{Command, Entry, SessionId};
+use zookeeper_core::Command;
 
 use crate::config::Config;
 use crate::data_dir::{DataDir, DataDirError};
+use crate::features;
+use crate::keeper::{self, Keeper, propose};
 use crate::log::{FileDisk, LogError, LogStore};
-use crate::proposer::{Proposals, Proposer};
-use crate::raft::{self, Image, NoPeers, Proposal, Published, Raft, StateStore};
+use crate::proposer::{Changes, Proposals, Proposer, WriteError};
+use crate::raft::{self, Image, NoPeers, Published, Raft, StateStore};
 use crate::session::Session;
 use crate::snapshot::{self, Snapshots};
+use crate::standing::Standing;
 use crate::storage::Storage;
 
 /// How long a start waits for this node to lead.
@@ -41,6 +41,9 @@ pub enum StartError {
     /// The runtime of raft did not start.
     #[error("cannot start the runtime of raft")]
     Runtime(#[source] std::io::Error),
+    /// The data is of a newer program.
+    #[error("{0}")]
+    Newer(String),
     /// Raft refused to start, or stopped at once.
     #[error("raft did not start: {0}")]
     Raft(String),
@@ -58,7 +61,7 @@ pub struct Node {
 
 impl fmt::Debug for Node {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Node").field("session", &self.session.id).finish_non_exhaustive()
+        f.debug_struct("Node").field("session", &self.session.id()).finish_non_exhaustive()
     }
 }
 
@@ -97,11 +100,6 @@ impl Node {
         Ok(Self { raft, log, session, wall_clock, snapshots, runtime })
     }
 
-    /// Whether the log has room for more.
-    pub fn storage(&self) -> Storage {
-        Storage::new(self.log.watch_disk_full())
-    }
-
     /// The session of this process.
     pub fn session(&self) -> Session {
         self.session.clone()
@@ -110,15 +108,25 @@ impl Node {
     /// Resolves when raft has ended by itself or by [`Self::shutdown`]; the log says why. Nothing can be
     /// written any more then, so the process should stop.
     pub fn stopped(&self) -> impl Future<Output = ()> + Send + use<> {
-        let mut lease = self.session.lease.clone();
-        async move { while lease.changed().await.is_ok() {} }
+        self.session.standing.ended().clone().cancelled_owned()
+    }
+
+    /// Closes the session of this process, as its end would: elections settle at once. A new session is
+    /// opened soon after, and whoever led stands again.
+    ///
+    /// # Errors
+    /// When raft does not commit it; the session may be closed later then.
+    pub async fn close_session(&self) -> Result<(), WriteError> {
+        let session = self.session.id();
+        let close = propose(&self.raft, &self.wall_clock, Command::CloseSession { session });
+        close.await.map_err(|_| WriteError::NotLeading)
     }
 
     /// Closes the session, so that its elections settle at once, and stops raft and the log.
     pub async fn shutdown(self) {
         let Self { raft, log, session, wall_clock, snapshots, runtime } = self;
         let stop = async move {
-            let command = Command::CloseSession { session: session.id };
+            let command = Command::CloseSession { session: session.id() };
             let close = propose(&raft, &wall_clock, command);
             match tokio::time::timeout(CLOSED_WITHIN, close).await {
                 Ok(Ok(())) => {}
@@ -137,7 +145,7 @@ impl Node {
     }
 }
 
-type WallClock = Arc<dyn Fn() -> model::Timestamp + Send + Sync>;
+pub(crate) type WallClock = Arc<dyn Fn() -> model::Timestamp + Send + Sync>;
 
 /// What a start gives.
 struct Started {
@@ -170,6 +178,7 @@ fn open(config: &Config) -> Result<Opened, StartError> {
 
 async fn start(config: Config) -> Result<Started, StartError> {
     let (node, wall_clock) = (config.node, Arc::clone(&config.wall_clock));
+    let boot_clock = Arc::clone(&config.boot_clock);
     let log_bytes = config.snapshot_log_bytes;
     let opened = tokio::task::spawn_blocking(move || open(&config)).await;
     let Opened { log, snapshots, image, cluster } =
@@ -188,23 +197,38 @@ async fn start(config: Config) -> Result<Started, StartError> {
     };
     snapshots.keep_with(tokio::spawn(compaction.run()));
 
-    // Clients read the id as a signed number; zero means no owner there.
-    let id = SessionId(rand::random::<u64>() >> 1 | 1);
+    let id = keeper::new_session();
     propose(&raft, &wall_clock, Command::OpenSession { session: id, node })
         .await
         .map_err(StartError::Raft)?;
+    // Everything that was stored before is applied now.
+    let raised = features::raise(&published.state()).map_err(StartError::Newer)?;
+    let standing = Arc::new(Standing::new(id, boot_clock, Arc::clone(&published)));
     let (proposer, inbox) = Proposer::channel();
     let proposals = Proposals {
         raft: raft.clone(),
         log: log.clone(),
-        session: id,
+        standing: Arc::clone(&standing),
+        published: Arc::clone(&published),
         wall_clock: Arc::clone(&wall_clock),
     };
     tokio::spawn(proposals.run(inbox));
-    let (holds, lease) = watch::channel(true);
-    tokio::spawn(watch_lease(raft.clone(), holds));
+    let keeper = Keeper {
+        node,
+        raft: raft.clone(),
+        wall_clock: Arc::clone(&wall_clock),
+        published: Arc::clone(&published),
+        standing: Arc::clone(&standing),
+    };
+    tokio::spawn(keeper.run());
+    let storage = Storage::new(log.watch_disk_full());
+    let session = Session { standing, proposer, published, storage, runtime: Handle::current() };
+    if let Some(record) = raised {
+        let raise = Changes { records: vec![record], ..Changes::default() };
+        let raised = session.proposer.write(raise).await;
+        raised.map_err(|error| StartError::Raft(error.to_string()))?;
+    }
     tracing::info!(node.id = %node, session.id = %id, "node {node} leads with session {id}");
-    let session = Session { id, proposer, published, lease, runtime: Handle::current() };
     Ok(Started { raft, log, session, wall_clock, snapshots })
 }
 
@@ -232,40 +256,15 @@ async fn lead(
     Ok(raft)
 }
 
-/// Proposes a command that is no write of a session, and waits until it is applied.
-async fn propose(raft: &Raft, wall_clock: &WallClock, command: Command) -> Result<(), String> {
-    let entry = Entry { time: wall_clock(), command };
-    let proposal = Proposal::new(&entry).map_err(|error| error.to_string())?;
-    raft.client_write(proposal).await.map(|_| ()).map_err(|error| error.to_string())
-}
-
-/// Says whether this node may act as a leader of anything.
-///
-/// The only voter acknowledges itself, so its lease lasts as long as it leads raft. With peers the deadline
-/// of the last quorum acknowledgement will count here as well.
-async fn watch_lease(raft: Raft, holds: watch::Sender<bool>) {
-    let mut metrics = raft.server_metrics();
-    loop {
-        let leads = metrics.borrow_and_update().state == ServerState::Leader;
-        holds.send_if_modified(|held| std::mem::replace(held, leads) != leads);
-        if metrics.changed().await.is_err() {
-            break;
-        }
-    }
-    holds.send_replace(false);
-    if let Err(reason) = &raft.metrics().borrow_watched().running_state
-        && !matches!(reason, Fatal::Stopped)
-    {
-        tracing::error!("raft has stopped: {reason}");
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
-    use zookeeper_core::NodeId;
+    use zookeeper_core::{NEWEST_FORMAT, NodeId, SessionId};
 
     use super::*;
+    use crate::election::Election;
+    use crate::raft::Proposal;
+    use crate::session::SessionError;
 
     #[tokio::test(flavor = "multi_thread")]
     async fn an_entry_of_a_newer_format_stops_the_node_and_every_start_after_it() {
@@ -276,11 +275,66 @@ mod tests {
             ..Config::new(NodeId(1), folder.path(), wall_clock)
         };
         let node = Node::start(config()).await.unwrap();
-        let newer = Proposal { format: raft::ENTRY_FORMAT + 1, body: Bytes::from_static(b"?") };
+        let newer = Proposal { format: NEWEST_FORMAT + 1, body: Bytes::from_static(b"?") };
         assert!(node.raft.client_write(newer).await.is_err());
         node.stopped().await;
         node.shutdown().await;
         let error = Node::start(config()).await.unwrap_err().to_string();
         assert!(error.contains("start the newer program that wrote it"), "{error}");
+    }
+
+    async fn started(folder: &tempfile::TempDir) -> Node {
+        let config = Config::new(NodeId(1), folder.path(), || model::Timestamp::from_millis(0));
+        Node::start(Config { segment_bytes: 1 << 20, ..config }).await.unwrap()
+    }
+
+    async fn apply(node: &Node, command: Command) {
+        propose(&node.raft, &node.wall_clock, command).await.unwrap();
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_node_whose_session_another_process_has_replaced_stands_no_more() {
+        let folder = tempfile::tempdir().unwrap();
+        let node = started(&folder).await;
+        let session = node.session();
+        let leadership = session.campaign(Election::Mesos, Bytes::new()).await.unwrap();
+        let other = SessionId(5);
+        apply(&node, Command::OpenSession { session: other, node: NodeId(1) }).await;
+        leadership.lost().await;
+        assert!(!leadership.lease().is_held());
+        let refused = session.campaign(Election::Mesos, Bytes::new()).await.unwrap_err();
+        assert_eq!(refused, SessionError::Superseded);
+        assert!(session.published.state().session(other).is_some(), "it does not fight back");
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn the_session_of_a_silent_node_is_closed_and_no_others() {
+        let folder = tempfile::tempdir().unwrap();
+        let node = started(&folder).await;
+        let session = node.session();
+        let (silent, client) = (SessionId(5), SessionId(6));
+        apply(&node, Command::OpenSession { session: silent, node: NodeId(2) }).await;
+        let (id, timeout_ms) = (NodeId(2), 30_000);
+        apply(&node, Command::OpenClientSession { session: client, node: id, timeout_ms }).await;
+        while session.published.state().session(silent).is_some() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        let state = session.published.state();
+        assert!(state.session(client).is_some() && state.session(session.id()).is_some());
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_cluster_of_a_higher_feature_level_does_not_start_here() {
+        let folder = tempfile::tempdir().unwrap();
+        let node = started(&folder).await;
+        let session = node.session();
+        assert_eq!(features::level(&session.published.state()), Ok(NEWEST_FORMAT));
+        let record = features::record(NEWEST_FORMAT + 1);
+        let changes = Changes { records: vec![record], ..Changes::default() };
+        session.proposer.write(changes).await.unwrap();
+        node.shutdown().await;
+        let config = Config::new(NodeId(1), folder.path(), || model::Timestamp::from_millis(0));
+        let error = Node::start(config).await.unwrap_err();
+        assert!(matches!(error, StartError::Newer(_)), "{error}");
     }
 }

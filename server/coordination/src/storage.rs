@@ -2,6 +2,8 @@
 
 use tokio::sync::watch;
 
+use crate::session::Session;
+
 /// Says whether there is room for the log. Clones look at the same log.
 ///
 /// While there is none, whoever takes writes from outside refuses them with [`crate::WriteError::DiskFull`]
@@ -33,5 +35,12 @@ impl Storage {
             // When the log has ended every write fails by itself.
             let _ = is_full.clone().wait_for(|is_full| !is_full).await;
         }
+    }
+}
+
+impl Session {
+    /// Whether the log has room for more.
+    pub fn storage(&self) -> &Storage {
+        &self.storage
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use bytes::Bytes;
 use marathon_core::effect::Reply;
@@ -14,6 +15,9 @@ use super::config::MarathonConfig;
 use super::event_stream::{EventStream, Events};
 use crate::clock::Clock;
 use crate::driver;
+
+/// How long a change waits for the lease of a suspended leader.
+const LEASE_WAIT: Duration = Duration::from_millis(2_500);
 
 /// Why a request got no answer from the core.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -59,14 +63,18 @@ impl Handle {
         &self.0.config
     }
 
-    /// `host:port` of the leading Marathon, if one is known.
+    /// `host:port` of the leading Marathon, if one is known. A suspended leader knows of none.
     pub(crate) fn leader(&self) -> Option<String> {
+        if self.0.core.borrow().as_ref().is_some_and(|core| !core.lease().is_held()) {
+            return None;
+        }
         self.0.leader.borrow().as_ref().map(|content| String::from_utf8_lossy(content).into_owned())
     }
 
-    /// The latest stored state; `None` while this process does not lead.
+    /// The latest stored state; `None` while this process does not lead or is suspended.
     pub(crate) fn snapshot(&self) -> Option<Arc<Snapshot>> {
-        self.0.core.borrow().as_ref().map(driver::Handle::snapshot)
+        let core = self.0.core.borrow();
+        core.as_ref().filter(|core| core.lease().is_held()).map(driver::Handle::snapshot)
     }
 
     /// The core, while this process leads; for those who follow its snapshots.
@@ -83,6 +91,9 @@ impl Handle {
         command: impl FnOnce(RequestId) -> Command + Send,
     ) -> Result<Reply, AskError> {
         let core = self.0.core.borrow().clone().ok_or(AskError::NotLeading)?;
+        if tokio::time::timeout(LEASE_WAIT, core.lease().held()).await.is_err() {
+            return Err(AskError::NotLeading);
+        }
         let (request, answer) = self.0.replies.expect();
         if core.send(command(request)).await.is_err() {
             self.0.replies.forget(request);

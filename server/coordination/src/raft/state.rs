@@ -20,6 +20,7 @@ use zookeeper_core::StateMachine;
 
 use super::{Applied, TypeConfig};
 use crate::election::{Election, Leader};
+use crate::subscription::Subscriptions;
 
 /// The state at one log position; a clone costs O(1).
 #[derive(Debug, Clone, Default)]
@@ -33,6 +34,7 @@ pub(crate) struct Image {
 #[derive(Debug)]
 pub(crate) struct Published {
     state: ArcSwap<StateMachine>,
+    pub(crate) subscriptions: Subscriptions,
     mesos: Board,
     marathon: Board,
 }
@@ -48,6 +50,7 @@ impl Published {
     pub(crate) fn new() -> Arc<Self> {
         Arc::new(Self {
             state: ArcSwap::default(),
+            subscriptions: Subscriptions::default(),
             mesos: Board::default(),
             marathon: Board::default(),
         })
@@ -156,6 +159,7 @@ impl RaftStateMachine<TypeConfig> for StateStore {
         Strm: Stream<Item = Result<EntryResponder<TypeConfig>, io::Error>> + Unpin + OptionalSend,
     {
         let mut answers = Vec::new();
+        let mut changed = Vec::new();
         while let Some((entry, responder)) = entries.try_next().await? {
             let id = entry.log_id();
             self.image.applied = Some(id);
@@ -165,7 +169,9 @@ impl RaftStateMachine<TypeConfig> for StateStore {
             let outcome = match &entry.payload {
                 EntryPayload::Normal(proposal) => {
                     let entry = proposal.entry().map_err(io::Error::other)?;
-                    Some(self.image.state.apply(id.leader_id.term, &entry))
+                    let outcome = self.image.state.apply(id.leader_id.term, &entry);
+                    changed.push((self.image.state.zxid(), self.image.state.changes().to_vec()));
+                    Some(outcome)
                 }
                 EntryPayload::Blank | EntryPayload::Membership(_) => None,
             };
@@ -174,6 +180,9 @@ impl RaftStateMachine<TypeConfig> for StateStore {
             }
         }
         self.published.publish(&self.image.state);
+        for (zxid, changes) in changed {
+            self.published.subscriptions.changed(zxid, &changes);
+        }
         for (responder, applied) in answers {
             responder.send(applied);
         }
@@ -201,6 +210,7 @@ impl RaftStateMachine<TypeConfig> for StateStore {
         self.image = image.clone();
         self.snapshot.store(Arc::new(Some(image)));
         self.published.publish(&self.image.state);
+        self.published.subscriptions.replaced();
         Ok(())
     }
 

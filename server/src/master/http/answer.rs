@@ -110,6 +110,7 @@ pub(super) fn leader(shared: &Shared) -> Leader {
         .and_then(|content| serde_json::from_slice::<wire::mesos::v1::MasterInfo>(&content).ok());
     match info {
         None => Leader::None,
+        Some(info) if info.pid() == shared.config.pid() && shared.is_suspended() => Leader::None,
         Some(info) if info.pid() == shared.config.pid() => Leader::Recovering,
         Some(info) => {
             let address = info.address.as_ref().and_then(|address| address.ip.clone());

@@ -15,6 +15,7 @@ use super::answer;
 
 /// Upgrades the connection, if this process leads.
 pub(super) async fn open(State(shared): State<Arc<Shared>>, mut request: Request) -> Response {
+    shared.settled().await;
     let Some(leading) = shared.leading() else {
         return answer::not_leading(&shared, wire::link::PATH);
     };

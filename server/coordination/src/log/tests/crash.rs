@@ -68,8 +68,8 @@ fn child(name: &str, folder: &Path, groups: u64) -> Output {
 
 fn acknowledged(output: &Output) -> u64 {
     let text = String::from_utf8(output.stdout.clone()).unwrap();
-    let lines = text.lines().filter_map(|line| line.strip_prefix("acknowledged "));
-    lines.last().map_or(0, |index| index.parse().unwrap())
+    let mut lines = text.lines().filter_map(|line| line.strip_prefix("acknowledged "));
+    lines.next_back().map_or(0, |index| index.parse().unwrap())
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -63,8 +63,7 @@ async fn on_a_slow_disk_appends_are_readable_at_once_and_acknowledged_later() {
     let folder = tempfile::tempdir().unwrap();
     let disk = WatchedDisk::default();
     let mut log = LogStore::open(disk.clone(), folder.path(), CLUSTER, SEGMENT, ()).unwrap();
-    let slow = Arc::clone(&disk.slow);
-    let hanging = tokio::task::block_in_place(|| slow.lock().unwrap());
+    disk.hangs.store(true, Ordering::SeqCst);
     let mut waiting = Vec::new();
     for index in 1..=20 {
         let (acknowledge, acknowledged) = TypeConfig::oneshot();
@@ -75,7 +74,7 @@ async fn on_a_slow_disk_appends_are_readable_at_once_and_acknowledged_later() {
     for acknowledged in &mut waiting {
         assert!(futures_util::poll!(acknowledged).is_pending());
     }
-    drop(hanging);
+    disk.hangs.store(false, Ordering::SeqCst);
     for acknowledged in waiting {
         acknowledged.await.unwrap().unwrap();
     }
