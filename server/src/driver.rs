@@ -8,6 +8,8 @@
 //! Invariant: nothing that depends on a write leaves this task before the write has committed. When a write
 //! fails the driver ends and the core is dropped with all that was speculative in it. Without a lease the
 //! driver is suspended: it releases nothing and applies nothing, keeps its core, and goes on with the lease.
+//! While the disk is full it holds back the first batch that has writes, and takes no more commands, until
+//! there is room; whoever brings a change from outside is refused before, by whom it is brought to.
 //!
 //! The driver knows no domain, no HTTP and no raft: [`Core`], [`Ports`] and [`Journal`] stand for them.
 
@@ -15,7 +17,7 @@ use std::collections::VecDeque;
 use std::future::Future;
 use std::sync::Arc;
 
-use coordination::{Fence, Leadership, Lease, PendingWrite, Session, WriteError, Zxid};
+use coordination::{Fence, Leadership, Lease, PendingWrite, Session, Storage, WriteError, Zxid};
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesOrdered;
 use model::{Instant, RecordWrite};
@@ -76,6 +78,11 @@ pub(crate) trait Journal: Send + Sync + 'static {
     fn lease(&self) -> Lease {
         Lease::always()
     }
+
+    /// Whether there is room for writes; a journal that needs none says always.
+    fn storage(&self) -> Storage {
+        Storage::endless()
+    }
 }
 
 /// The replicated state, written as the leader of an election.
@@ -105,6 +112,10 @@ impl Journal for Fenced {
 
     fn lease(&self) -> Lease {
         self.lease.clone()
+    }
+
+    fn storage(&self) -> Storage {
+        self.session.storage().clone()
     }
 }
 
@@ -235,7 +246,9 @@ where
 {
     let mut in_flight = FuturesOrdered::new();
     let mut waiting = VecDeque::new();
-    let lease = inbox.lease.clone();
+    let (lease, storage) = (inbox.lease.clone(), journal.storage());
+    // A batch whose writes are not proposed yet; mostly for no longer than one turn.
+    let mut held = None;
     loop {
         tokio::select! {
             biased;
@@ -253,7 +266,13 @@ where
                     ports.release(effect);
                 }
             }
-            is_open = inbox.fill(&mut waiting), if in_flight.len() < IN_FLIGHT => {
+            () = storage.room(), if held.is_some() => {
+                if let Some((writes, effects, snapshot)) = held.take() {
+                    let pending = journal.propose(writes).await;
+                    in_flight.push_back(committed(Some(pending), effects, snapshot));
+                }
+            }
+            is_open = inbox.fill(&mut waiting), if held.is_none() && in_flight.len() < IN_FLIGHT => {
                 if !is_open {
                     return Ended::Unused;
                 }
@@ -261,11 +280,11 @@ where
                     return Ended::Stopped;
                 }
                 let (writes, effects) = apply_batch(&mut core, &mut waiting, &now);
-                let pending = match writes.is_empty() {
-                    true => None,
-                    false => Some(journal.propose(writes).await),
-                };
-                in_flight.push_back(committed(pending, effects, core.snapshot()));
+                if writes.is_empty() {
+                    in_flight.push_back(committed(None, effects, core.snapshot()));
+                } else {
+                    held = Some((writes, effects, core.snapshot()));
+                }
             }
         }
     }

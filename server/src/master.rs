@@ -19,7 +19,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
-use coordination::{Election, Session};
+use coordination::{Election, Session, Storage};
 use master_core::Snapshot;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -64,6 +64,8 @@ pub(crate) struct Shared {
     pub(crate) started_at: model::Timestamp,
     /// The leading master's `MasterInfo` as JSON, whoever leads.
     pub(crate) leader: watch::Receiver<Option<bytes::Bytes>>,
+    /// Whether there is room to store changes.
+    pub(crate) storage: Storage,
     /// This process's leadership, while it has one.
     pub(crate) leading: ArcSwapOption<Leading>,
 }
@@ -100,6 +102,7 @@ pub(crate) fn start(
     let shared = Arc::new(Shared {
         started_at: clock.wall(),
         leader: session.leader(Election::Mesos),
+        storage: session.storage().clone(),
         leading: ArcSwapOption::empty(),
         clock,
         tracker: tracker.clone(),

@@ -14,6 +14,7 @@ use model::{Attributes, Resources};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
+use wire::console::Topic;
 
 use crate::agent::{self, AgentConfig, Engine};
 use crate::clock::Clock;
@@ -128,11 +129,13 @@ fn mesos_router(
         built_by: None,
         started_ms: u64::try_from(Clock.wall().as_millis()).unwrap_or(0),
         open_without_credentials: !flags.ip.is_loopback(),
+        storage: node.session().storage().clone(),
     };
     let (tracker, stop) = (process.tracker.clone(), process.stop.clone());
     let service = master::start(node.session(), config, Clock, tracker, stop);
     let published = service.handle.subscribe();
     let (feed, changes) = ChangeFeed::new();
+    follow_storage(node, &feed, process);
     process.tracker.spawn(until_stopped(
         console::cluster::mark_changes(published.clone(), feed),
         process.stop.clone(),
@@ -152,6 +155,7 @@ fn marathon_router(
     let stop = process.stop.clone();
     let service = marathon::start(node.session(), config, Clock, &process.tracker, stop);
     let (feed, changes) = ChangeFeed::new();
+    follow_storage(node, &feed, process);
     let following = console::apps::mark_changes(service.handle.leading(), feed);
     process.tracker.spawn(until_stopped(following, process.stop.clone()));
     let handle = service.handle.clone();
@@ -159,6 +163,18 @@ fn marathon_router(
     let files = MasterFiles::new(Arc::new(master));
     let apps = Arc::new(AppsConsole::new(Arc::new(service.handle), files));
     service.router.merge(console::apps_router(apps, changes, consoles))
+}
+
+/// Has a console's pages read again when the disk has become full, or has room again.
+fn follow_storage(node: &Node, feed: &ChangeFeed, process: &Process) {
+    let (mut storage, feed) = (node.session().storage().clone(), feed.clone());
+    let following = async move {
+        loop {
+            storage.changed().await;
+            feed.mark(&[Topic::Leader]);
+        }
+    };
+    process.tracker.spawn(until_stopped(following, process.stop.clone()));
 }
 
 /// Runs `work` for as long as the process is not told to stop.

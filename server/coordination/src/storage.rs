@@ -9,13 +9,14 @@ use crate::session::Session;
 /// While there is none, whoever takes writes from outside refuses them with [`crate::WriteError::DiskFull`]
 /// before anything depends on them, and everybody else waits. What is proposed all the same is taken as long
 /// as the current segment has a reserve, so that nothing that was under way fails.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Storage {
     is_full: Option<watch::Receiver<bool>>,
 }
 
 impl Storage {
-    pub(crate) fn new(is_full: watch::Receiver<bool>) -> Self {
+    /// Follows what says whether the disk is full.
+    pub fn new(is_full: watch::Receiver<bool>) -> Self {
         Self { is_full: Some(is_full) }
     }
 
@@ -27,6 +28,17 @@ impl Storage {
     /// Whether there is no room for another segment of the log.
     pub fn is_full(&self) -> bool {
         self.is_full.as_ref().is_some_and(|is_full| *is_full.borrow())
+    }
+
+    /// Waits until that is different from what it was at the last call; for ever when it never will be.
+    pub async fn changed(&mut self) {
+        let is_over = match &mut self.is_full {
+            Some(is_full) => is_full.changed().await.is_err(),
+            None => true,
+        };
+        if is_over {
+            std::future::pending().await
+        }
     }
 
     /// Waits until there is room, and not at all when there is.

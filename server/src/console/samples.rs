@@ -142,6 +142,7 @@ fn facts() -> Overview {
             idle: total.minus(allocated),
         },
         open_without_credentials: false,
+        disk_full: false,
     }
 }
 

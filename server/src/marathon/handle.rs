@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
+use coordination::{Storage, WriteError};
 use marathon_core::effect::Reply;
 use marathon_core::{Command, Marathon, Snapshot};
 use model::{Instant, RequestId, Timestamp};
@@ -28,6 +29,9 @@ pub(crate) enum AskError {
     /// This process led when the request came and no longer does; the change may or may not be stored.
     #[error("leadership was lost before the change was stored")]
     LeadershipLost,
+    /// There is no room to store the change; nothing was done.
+    #[error("{}", WriteError::DiskFull)]
+    DiskFull,
 }
 
 /// Access to Marathon; cheap to clone.
@@ -44,6 +48,7 @@ struct Shared {
     leader: watch::Receiver<Option<Bytes>>,
     replies: Replies,
     events: Events,
+    storage: Storage,
 }
 
 impl Handle {
@@ -54,8 +59,14 @@ impl Handle {
         leader: watch::Receiver<Option<Bytes>>,
         replies: Replies,
         events: Events,
+        storage: Storage,
     ) -> Self {
-        Self(Arc::new(Shared { config, clock, core, leader, replies, events }))
+        Self(Arc::new(Shared { config, clock, core, leader, replies, events, storage }))
+    }
+
+    /// Whether there is no room to store changes.
+    pub(crate) fn is_disk_full(&self) -> bool {
+        self.0.storage.is_full()
     }
 
     /// What Marathon was started with.
@@ -85,7 +96,7 @@ impl Handle {
     /// Sends one command and waits until its outcome is stored. The next snapshot shows it.
     ///
     /// # Errors
-    /// When this process does not lead, or loses leadership meanwhile.
+    /// When this process does not lead, or loses leadership meanwhile, or when the disk is full.
     pub(crate) async fn ask(
         &self,
         command: impl FnOnce(RequestId) -> Command + Send,
@@ -93,6 +104,9 @@ impl Handle {
         let core = self.0.core.borrow().clone().ok_or(AskError::NotLeading)?;
         if tokio::time::timeout(LEASE_WAIT, core.lease().held()).await.is_err() {
             return Err(AskError::NotLeading);
+        }
+        if self.is_disk_full() {
+            return Err(AskError::DiskFull);
         }
         let (request, answer) = self.0.replies.expect();
         if core.send(command(request)).await.is_err() {

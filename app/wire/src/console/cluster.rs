@@ -124,6 +124,9 @@ pub struct Overview {
     /// Listening off loopback without credentials: the console warns.
     #[serde(default)]
     pub open_without_credentials: bool,
+    /// No room for the log: changes are refused, reads go on.
+    #[serde(default)]
+    pub disk_full: bool,
 }
 
 /// Which tasks `GET /ui/api/v1/tasks` lists.

@@ -86,7 +86,8 @@ impl LogStore {
             None => begin(&mut disk, folder, segment_bytes)?,
         };
         let log_is_empty = recovered.index.state().last_log_id.is_none();
-        let (vote_file, vote) = VoteFile::open(folder, cluster, log_is_empty)?;
+        let (vote_file, vote) =
+            VoteFile::open(folder, cluster, log_is_empty, bound.map_or(0, |bound| bound.vote))?;
         Self::start(disk, folder, cluster, recovered, (acknowledged, vote_file, vote), guard)
     }
 
@@ -103,7 +104,8 @@ impl LogStore {
         index.vote = vote;
         let segment_bytes =
             current.file.metadata().map_err(LogError::io("read", &current.path))?.len();
-        acknowledged.note(Acknowledged { sequence: sequence - 1, segment_bytes })?;
+        let vote = vote_file.sequence();
+        acknowledged.note(Acknowledged { sequence: sequence - 1, segment_bytes, vote })?;
         let index = Arc::new(Mutex::new(index));
         let (growth, room) =
             (Arc::<Growth>::default(), Arc::new(AtomicU64::new(segment_bytes - position)));

@@ -138,6 +138,7 @@ impl<D: Disk> Writer<D> {
                 self.flush()?;
                 let result = self.vote_file.save(&mut self.disk, &vote);
                 self.or_halt(result)?;
+                self.note_acknowledged(self.sequence - 1)?;
                 let _ = saved.send(());
             }
             Request::Close(closed) => {
@@ -213,9 +214,7 @@ impl<D: Disk> Writer<D> {
             .and_then(|()| self.disk.sync(&self.segment.file).map_err(LogError::io("sync", path)));
         self.or_halt(written)?;
         self.disk.group_is_durable();
-        let (sequence, segment_bytes) = (self.sequence, self.segment_bytes);
-        let noted = self.acknowledged.note(Acknowledged { sequence, segment_bytes });
-        self.or_halt(noted)?;
+        self.note_acknowledged(self.sequence)?;
         self.note();
         self.sequence += 1;
         self.position += group.len() as u64;
@@ -224,6 +223,13 @@ impl<D: Disk> Writer<D> {
         self.answer();
         self.order_spare();
         Ok(())
+    }
+
+    /// Notes what is durable, up to this group, before anybody is told.
+    fn note_acknowledged(&mut self, sequence: u64) -> Result<(), Stop> {
+        let (segment_bytes, vote) = (self.segment_bytes, self.vote_file.sequence());
+        let noted = self.acknowledged.note(Acknowledged { sequence, segment_bytes, vote });
+        self.or_halt(noted)
     }
 
     fn answer(&mut self) {

@@ -82,6 +82,7 @@ pub(super) fn overview(snapshot: &Snapshot, facts: &ProcessFacts) -> Overview {
             idle: total.minus(allocated).minus(offered),
         },
         open_without_credentials: facts.open_without_credentials,
+        disk_full: facts.storage.is_full(),
     }
 }
 

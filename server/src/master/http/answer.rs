@@ -93,6 +93,11 @@ pub(super) fn method_not_allowed(expected: &'static str, received: &Method) -> R
     response
 }
 
+/// The answer to what would have to be stored, while there is no room for it.
+pub(super) fn disk_full() -> Response {
+    text(StatusCode::SERVICE_UNAVAILABLE, coordination::WriteError::DiskFull.to_string())
+}
+
 /// Where the leading master is.
 pub(super) enum Leader {
     /// There is none.

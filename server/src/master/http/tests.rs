@@ -67,6 +67,7 @@ fn follower() -> Cluster {
     let (_, snapshot) = watch::channel(None);
     let stop = CancellationToken::new();
     let shared = Arc::new(Shared {
+        storage: coordination::Storage::endless(),
         config,
         clock: Clock,
         tracker: TaskTracker::new(),

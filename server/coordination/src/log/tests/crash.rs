@@ -83,7 +83,7 @@ async fn a_process_that_exits_after_a_durable_write_has_told_nobody_of_it() {
         let error = open(folder.path()).unwrap_err().to_string();
         assert!(error.contains("there is no vote"), "{error}");
         let (mut file, _) =
-            super::super::vote_file::VoteFile::open(folder.path(), CLUSTER, true).unwrap();
+            super::super::vote_file::VoteFile::open(folder.path(), CLUSTER, true, 0).unwrap();
         let vote = VoteOf::<TypeConfig>::new_committed(1, 1);
         file.save(&mut FileDisk::default(), &vote).unwrap();
         let log = open(folder.path()).unwrap();
