@@ -24,6 +24,8 @@ use crate::clock::Clock;
 use crate::driver::Journal;
 use crate::master::{Build, MasterConfig, election, links};
 
+mod suspended;
+
 const JSON: &str = "application/json";
 const PROTOBUF: &str = "application/x-protobuf";
 
@@ -80,6 +82,11 @@ fn follower() -> Cluster {
 
 /// A process whose master leads.
 async fn cluster() -> Cluster {
+    cluster_on(Immediately).await
+}
+
+/// A process whose master leads and writes to `journal`.
+async fn cluster_on(journal: impl Journal) -> Cluster {
     let mut cluster = follower();
     let core = cluster.shared.config.core(&MasterId::new("m"), Epoch(7));
     let (now, wall) = (Clock.now(), Clock.wall());
@@ -88,7 +95,7 @@ async fn cluster() -> Cluster {
     cluster.snapshot = snapshot;
     let shared = Arc::clone(&cluster.shared);
     cluster.shared.tracker.spawn(async move {
-        election::serve(recovery, Immediately, &shared, &publish).await;
+        election::serve(recovery, journal, &shared, &publish).await;
     });
     cluster.until(|_| true).await;
     cluster
