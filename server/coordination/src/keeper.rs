@@ -99,6 +99,9 @@ impl Keeper {
         lease.ended();
         self.standing.hold(lease);
         self.say_when_lapsed();
+        if self.standing.is_closing() {
+            return;
+        }
         // The number is kept until the session is there: an attempt that timed out may still commit.
         let next = *next_session.get_or_insert_with(new_session);
         if state.session(next).is_some() {

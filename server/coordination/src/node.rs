@@ -125,6 +125,7 @@ impl Node {
     /// Closes the session, so that its elections settle at once, and stops raft and the log.
     pub async fn shutdown(self) {
         let Self { raft, log, session, wall_clock, snapshots, runtime } = self;
+        session.standing.closing();
         let stop = async move {
             let command = Command::CloseSession { session: session.id() };
             let close = propose(&raft, &wall_clock, command);
@@ -305,6 +306,22 @@ mod tests {
         let refused = session.campaign(Election::Mesos, Bytes::new()).await.unwrap_err();
         assert_eq!(refused, SessionError::Superseded);
         assert!(session.published.state().session(other).is_some(), "it does not fight back");
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_node_that_stops_leaves_no_session_behind() {
+        let folder = tempfile::tempdir().unwrap();
+        let node = started(&folder).await;
+        let session = node.session();
+        let _leadership = session.campaign(Election::Mesos, Bytes::new()).await.unwrap();
+        // As in a stop, but slowly: the keeper takes notice of the close before raft is stopped.
+        session.standing.closing();
+        node.close_session().await.unwrap();
+        while session.standing.is_held() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        node.shutdown().await;
+        assert_eq!(session.published.state().sessions().count(), 0);
     }
 
     #[tokio::test(flavor = "multi_thread")]

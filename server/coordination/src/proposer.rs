@@ -334,7 +334,7 @@ mod tests {
 
     #[test]
     fn a_chunk_with_the_largest_record_fits_into_an_entry_and_a_change_into_what_may_be_staged() {
-        assert!(CHUNK_BYTES + MAX_RECORD_BYTES < MAX_ENTRY_BYTES);
+        const { assert!(CHUNK_BYTES + MAX_RECORD_BYTES < MAX_ENTRY_BYTES) };
         assert_eq!(u64::try_from(MAX_CHANGE_BYTES), Ok(MAX_STAGED_BYTES));
     }
 }

@@ -5,7 +5,7 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use model::Instant;
 use tokio::sync::watch;
@@ -35,6 +35,8 @@ pub(crate) struct Standing {
     /// Whether the lease was held when the keeper looked last; for those who wait.
     noticed: watch::Sender<bool>,
     identity: watch::Sender<Identity>,
+    /// The session is being closed for good: no other takes its place.
+    is_closing: AtomicBool,
     /// Cancelled when the keeper has ended: there will be no lease any more.
     ended: CancellationToken,
 }
@@ -56,6 +58,7 @@ impl Standing {
             until: AtomicU64::new(0),
             noticed: watch::Sender::new(false),
             identity: watch::Sender::new(Identity { session, is_superseded: false }),
+            is_closing: AtomicBool::new(false),
             ended: CancellationToken::new(),
         }
     }
@@ -100,6 +103,15 @@ impl Standing {
     /// The process has another session from now on.
     pub(crate) fn reopened(&self, session: SessionId) {
         self.identity.send_replace(Identity { session, is_superseded: false });
+    }
+
+    /// The process stops: when its session is closed no other takes its place.
+    pub(crate) fn closing(&self) {
+        self.is_closing.store(true, Ordering::Release);
+    }
+
+    pub(crate) fn is_closing(&self) -> bool {
+        self.is_closing.load(Ordering::Acquire)
     }
 
     /// The process has no session and gets none any more.

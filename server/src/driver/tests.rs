@@ -11,6 +11,8 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use super::*;
+
+mod full;
 use crate::clock::Clock;
 
 /// Adds up; remembers durable sums and answers with the sum.
@@ -288,7 +290,7 @@ async fn a_failed_write_ends_the_driver_and_nothing_of_it_gets_out() {
 struct Unwatched(Fenced);
 
 impl Journal for Unwatched {
-    type Pending = coordination::PendingWrite;
+    type Pending = PendingWrite;
 
     async fn propose(&self, writes: Vec<RecordWrite>) -> Self::Pending {
         self.0.propose(writes).await
