@@ -21,7 +21,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::log::{LogBounds, LogError, sync_folder};
 use crate::raft::Image;
@@ -252,6 +252,11 @@ impl Snapshots {
             // It ends by itself; that it may have panicked changes nothing any more.
             let _ = keeper.await;
         }
+    }
+
+    /// Ends the writing of a snapshot when the guard is dropped.
+    fn stop_when_dropped(&self) -> DropGuard {
+        self.0.stop.clone().drop_guard()
     }
 
     /// Resolves once the node stops.

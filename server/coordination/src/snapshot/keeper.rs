@@ -29,6 +29,8 @@ pub(crate) struct Keeper {
 impl Keeper {
     /// Runs until raft has ended or the node stops.
     pub(crate) async fn run(self) {
+        // A node that is dropped without a stop ends this task; a snapshot under way ends with it.
+        let _stop = self.snapshots.stop_when_dropped();
         tokio::select! {
             () = self.snapshots.closed() => {}
             ended = self.keep() => {

@@ -420,4 +420,5 @@ proptest! {
 
 mod clients;
 mod staging;
+mod stored;
 mod watching;
