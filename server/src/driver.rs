@@ -6,14 +6,18 @@
 //! writes, then the effects.
 //!
 //! Invariant: nothing that depends on a write leaves this task before the write has committed. When a write
-//! fails the driver ends and the core is dropped with all that was speculative in it.
+//! fails the driver ends and the core is dropped with all that was speculative in it. Without a lease the
+//! driver is suspended: it releases nothing and applies nothing, keeps its core, and goes on with the lease.
+//! While the disk is full it holds back the first batch that has writes, and takes no more commands, until
+//! there is room; whoever brings a change from outside is refused before, by whom it is brought to.
 //!
 //! The driver knows no domain, no HTTP and no raft: [`Core`], [`Ports`] and [`Journal`] stand for them.
 
+use std::collections::VecDeque;
 use std::future::Future;
 use std::sync::Arc;
 
-use coordination::{Fence, PendingWrite, Session, WriteError, Zxid};
+use coordination::{Fence, Leadership, Lease, PendingWrite, Session, Storage, WriteError, Zxid};
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesOrdered;
 use model::{Instant, RecordWrite};
@@ -27,8 +31,8 @@ mod tests;
 const BATCH: usize = 1_024;
 /// Batches whose writes have not committed yet.
 const IN_FLIGHT: usize = 8;
-/// Bytes of records in one proposal; a batch with more makes several.
-const PROPOSAL_BYTES: usize = 1 << 20;
+/// A batch ends with the command whose writes reach this many bytes, well below what one change may have.
+const BATCH_BYTES: usize = 16 << 20;
 
 /// A state machine: decides, and leaves acting to the driver.
 pub(crate) trait Core: Send + 'static {
@@ -66,17 +70,37 @@ pub(crate) trait Journal: Send + Sync + 'static {
     /// Gives the outcome of one proposal.
     type Pending: Future<Output = Result<Zxid, WriteError>> + Send + 'static;
 
-    /// Proposes writes as one entry; when this returns its place in the order is taken.
+    /// Proposes writes that apply as a whole or not at all; when this returns their place in the order is
+    /// taken.
     fn propose(&self, writes: Vec<RecordWrite>) -> impl Future<Output = Self::Pending> + Send;
+
+    /// When the writer may act; a journal that is bound to no election says always.
+    fn lease(&self) -> Lease {
+        Lease::always()
+    }
+
+    /// Whether there is room for writes; a journal that needs none says always.
+    fn storage(&self) -> Storage {
+        Storage::endless()
+    }
 }
 
 /// The replicated state, written as the leader of an election.
 #[derive(Debug, Clone)]
 pub(crate) struct Fenced {
     /// This process's session.
-    pub(crate) session: Session,
+    session: Session,
     /// The fence of its leadership.
-    pub(crate) fence: Fence,
+    fence: Fence,
+    /// The lease of its leadership.
+    lease: Lease,
+}
+
+impl Fenced {
+    /// The journal of a leader.
+    pub(crate) fn new(session: Session, leadership: &Leadership) -> Self {
+        Self { session, fence: leadership.fence.clone(), lease: leadership.lease() }
+    }
 }
 
 impl Journal for Fenced {
@@ -84,6 +108,14 @@ impl Journal for Fenced {
 
     async fn propose(&self, writes: Vec<RecordWrite>) -> PendingWrite {
         self.session.propose(&self.fence, writes).await
+    }
+
+    fn lease(&self) -> Lease {
+        self.lease.clone()
+    }
+
+    fn storage(&self) -> Storage {
+        self.session.storage().clone()
     }
 }
 
@@ -102,11 +134,13 @@ pub(crate) enum Busy {
 pub(crate) struct Handle<C: Core> {
     commands: mpsc::Sender<C::Command>,
     published: watch::Receiver<Arc<C::Snapshot>>,
+    lease: Lease,
 }
 
 impl<C: Core> Clone for Handle<C> {
     fn clone(&self) -> Self {
-        Self { commands: self.commands.clone(), published: self.published.clone() }
+        let (commands, published) = (self.commands.clone(), self.published.clone());
+        Self { commands, published, lease: self.lease.clone() }
     }
 }
 
@@ -138,6 +172,11 @@ impl<C: Core> Handle<C> {
         self.commands.send(command).await.map_err(|_| Busy::Stopped)
     }
 
+    /// When this leader may act. Whoever answers from the state, or sends on what was released, asks it.
+    pub(crate) fn lease(&self) -> &Lease {
+        &self.lease
+    }
+
     /// The newest state that has committed.
     pub(crate) fn snapshot(&self) -> Arc<C::Snapshot> {
         Arc::clone(&self.published.borrow())
@@ -153,13 +192,27 @@ impl<C: Core> Handle<C> {
 pub(crate) struct Inbox<C: Core> {
     commands: mpsc::Receiver<C::Command>,
     published: watch::Sender<Arc<C::Snapshot>>,
+    lease: Lease,
+}
+
+impl<C: Core> Inbox<C> {
+    /// Takes what waits, unless commands are left from the last time; false when nobody can send any more.
+    async fn fill(&mut self, waiting: &mut VecDeque<C::Command>) -> bool {
+        if waiting.is_empty() {
+            let mut taken = Vec::new();
+            self.commands.recv_many(&mut taken, BATCH).await;
+            waiting.extend(taken);
+        }
+        !waiting.is_empty()
+    }
 }
 
 /// Makes the handle and the inbox of `core`, whose state must have committed. `capacity` commands may wait.
-pub(crate) fn channel<C: Core>(core: &C, capacity: usize) -> (Handle<C>, Inbox<C>) {
+pub(crate) fn channel<C: Core>(core: &C, capacity: usize, lease: Lease) -> (Handle<C>, Inbox<C>) {
     let (sender, commands) = mpsc::channel(capacity);
     let (publish, published) = watch::channel(Arc::new(core.snapshot()));
-    (Handle { commands: sender, published }, Inbox { commands, published: publish })
+    let handle = Handle { commands: sender, published, lease: lease.clone() };
+    (handle, Inbox { commands, published: publish, lease })
 }
 
 /// Why a driver ended.
@@ -192,7 +245,10 @@ where
     J: Journal,
 {
     let mut in_flight = FuturesOrdered::new();
-    let mut commands = Vec::new();
+    let mut waiting = VecDeque::new();
+    let (lease, storage) = (inbox.lease.clone(), journal.storage());
+    // A batch whose writes are not proposed yet; mostly for no longer than one turn.
+    let mut held = None;
     loop {
         tokio::select! {
             biased;
@@ -202,67 +258,85 @@ where
                     Ok(batch) => batch,
                     Err(error) => return Ended::WriteFailed(error),
                 };
+                if !is_held_before(&lease, &stop).await {
+                    return Ended::Stopped;
+                }
                 inbox.published.send_replace(Arc::new(snapshot));
                 for effect in effects {
                     ports.release(effect);
                 }
             }
-            taken = inbox.commands.recv_many(&mut commands, BATCH), if in_flight.len() < IN_FLIGHT => {
-                if taken == 0 {
+            () = storage.room(), if held.is_some() => {
+                if let Some((writes, effects, snapshot)) = held.take() {
+                    let pending = journal.propose(writes).await;
+                    in_flight.push_back(committed(Some(pending), effects, snapshot));
+                }
+            }
+            is_open = inbox.fill(&mut waiting), if held.is_none() && in_flight.len() < IN_FLIGHT => {
+                if !is_open {
                     return Ended::Unused;
                 }
-                let effects = commands.drain(..).flat_map(|command| core.apply(now(), command));
-                let (writes, effects) = split(effects);
-                let mut pending = Vec::new();
-                for proposal in proposals(writes) {
-                    pending.push(journal.propose(proposal).await);
+                if !is_held_before(&lease, &stop).await {
+                    return Ended::Stopped;
                 }
-                in_flight.push_back(committed(pending, effects, core.snapshot()));
+                let (writes, effects) = apply_batch(&mut core, &mut waiting, &now);
+                if writes.is_empty() {
+                    in_flight.push_back(committed(None, effects, core.snapshot()));
+                } else {
+                    held = Some((writes, effects, core.snapshot()));
+                }
             }
         }
     }
 }
 
-/// Gives the effects and the snapshot of a batch back once all its writes have committed.
-async fn committed<E, S>(
-    pending: Vec<impl Future<Output = Result<Zxid, WriteError>>>,
-    effects: Vec<E>,
-    snapshot: S,
-) -> Result<(Vec<E>, S), WriteError> {
-    for write in pending {
-        write.await?;
+/// Waits for the lease where it is not held; false when the driver is stopped first.
+async fn is_held_before(lease: &Lease, stop: &CancellationToken) -> bool {
+    if lease.is_held() {
+        return true;
     }
-    Ok((effects, snapshot))
+    tokio::select! {
+        biased;
+        () = stop.cancelled() => false,
+        () = lease.held() => true,
+    }
 }
 
-fn split<E: Persisting>(effects: impl Iterator<Item = E>) -> (Vec<RecordWrite>, Vec<E>) {
-    let mut writes = Vec::new();
-    let mut others = Vec::new();
-    for effect in effects {
-        match effect.into_write() {
-            Ok(write) => writes.push(write),
-            Err(other) => others.push(other),
+/// Applies commands until their writes are many bytes; splits the writes from the other effects.
+fn apply_batch<C: Core>(
+    core: &mut C,
+    waiting: &mut VecDeque<C::Command>,
+    now: impl Fn() -> Instant,
+) -> (Vec<RecordWrite>, Vec<C::Effect>)
+where
+    C::Effect: Persisting,
+{
+    let (mut writes, mut others) = (Vec::new(), Vec::new());
+    let mut bytes = 0;
+    while bytes < BATCH_BYTES
+        && let Some(command) = waiting.pop_front()
+    {
+        for effect in core.apply(now(), command) {
+            match effect.into_write() {
+                Ok(write) => {
+                    bytes += write.path.len() + write.value.as_ref().map_or(0, bytes::Bytes::len);
+                    writes.push(write);
+                }
+                Err(other) => others.push(other),
+            }
         }
     }
     (writes, others)
 }
 
-/// Cuts the writes of a batch into proposals of a bounded size; mostly there is one, or none.
-fn proposals(writes: Vec<RecordWrite>) -> Vec<Vec<RecordWrite>> {
-    let mut proposals: Vec<Vec<RecordWrite>> = Vec::new();
-    let mut room = 0;
-    for write in writes {
-        let bytes = write.path.len() + write.value.as_ref().map_or(0, bytes::Bytes::len);
-        match proposals.last_mut() {
-            Some(proposal) if bytes <= room => {
-                proposal.push(write);
-                room -= bytes;
-            }
-            Some(_) | None => {
-                proposals.push(vec![write]);
-                room = PROPOSAL_BYTES.saturating_sub(bytes);
-            }
-        }
+/// Gives the effects and the snapshot of a batch back once its writes have committed.
+async fn committed<E, S>(
+    pending: Option<impl Future<Output = Result<Zxid, WriteError>>>,
+    effects: Vec<E>,
+    snapshot: S,
+) -> Result<(Vec<E>, S), WriteError> {
+    if let Some(write) = pending {
+        write.await?;
     }
-    proposals
+    Ok((effects, snapshot))
 }

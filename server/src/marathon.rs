@@ -50,8 +50,16 @@ pub(crate) fn start(
     let (core, leading) = watch::channel(None);
     let (replies, events) = (Replies::default(), Events::new(config.event_stream_capacity));
     let leader = session.leader(Election::Marathon);
-    let handle =
-        Handle::new(config.clone(), clock, leading, leader, replies.clone(), events.clone());
+    let storage = session.storage().clone();
+    let handle = Handle::new(
+        config.clone(),
+        clock,
+        leading,
+        leader,
+        replies.clone(),
+        events.clone(),
+        storage,
+    );
     let access = http::Access::for_host(config.hostname.clone());
     let api = http::Api::new(Arc::new(handle.clone()), access, stop.clone());
     let candidate = Candidate { session, config, clock, core, replies, events, stop };

@@ -16,9 +16,10 @@ mod streams;
 mod timers;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
-use coordination::{Election, Session};
+use coordination::{Election, Session, Storage};
 use master_core::Snapshot;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -28,6 +29,9 @@ use crate::clock::Clock;
 
 pub(crate) use self::config::MasterConfig;
 use self::leading::Leading;
+
+/// How long a request waits for the lease of a suspended leader.
+const LEASE_WAIT: Duration = Duration::from_secs(1);
 
 /// What a running master offers to the rest of the process.
 pub(crate) struct Service {
@@ -60,14 +64,29 @@ pub(crate) struct Shared {
     pub(crate) started_at: model::Timestamp,
     /// The leading master's `MasterInfo` as JSON, whoever leads.
     pub(crate) leader: watch::Receiver<Option<bytes::Bytes>>,
+    /// Whether there is room to store changes.
+    pub(crate) storage: Storage,
     /// This process's leadership, while it has one.
     pub(crate) leading: ArcSwapOption<Leading>,
 }
 
 impl Shared {
-    /// The leadership, once the master has recovered.
+    /// The leadership, once the master has recovered and while it holds its lease.
     pub(crate) fn leading(&self) -> Option<Arc<Leading>> {
-        self.leading.load_full()
+        self.leading.load_full().filter(|leading| leading.handle.lease().is_held())
+    }
+
+    /// Whether this process leads and must not say anything at the moment.
+    pub(crate) fn is_suspended(&self) -> bool {
+        self.leading.load().as_ref().is_some_and(|leading| !leading.handle.lease().is_held())
+    }
+
+    /// Gives a suspended leader a moment to get its lease back: a short stall is no error for clients.
+    pub(crate) async fn settled(&self) {
+        if let Some(leading) = self.leading.load_full() {
+            let held = leading.handle.lease().held();
+            let _ = tokio::time::timeout(LEASE_WAIT, held).await;
+        }
     }
 }
 
@@ -84,6 +103,7 @@ pub(crate) fn start(
     let shared = Arc::new(Shared {
         started_at: clock.wall(),
         leader: session.leader(Election::Mesos),
+        storage: session.storage().clone(),
         leading: ArcSwapOption::empty(),
         clock,
         tracker: tracker.clone(),

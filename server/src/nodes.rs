@@ -16,6 +16,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
+use wire::console::Topic;
 
 use crate::agent::{self, AgentConfig, Engine};
 use crate::build_info::{Build, MESOS_VERSION};
@@ -83,7 +84,11 @@ pub(crate) async fn master(flags: MasterFlags) -> anyhow::Result<()> {
     let marathon_listener = listen::bind(marathon_address).await?;
     warn_when_open(mesos_address);
     let process = Process::new(flags.follow_stdin);
-    let node = Node::start(coordination::Config::new(FIRST_NODE, &flags.work_dir, || Clock.wall()))
+    let config = coordination::Config {
+        exit_after_durable_write: flags.exit_after_durable_write,
+        ..coordination::Config::new(FIRST_NODE, &flags.work_dir, || Clock.wall())
+    };
+    let node = Node::start(config)
         .await
         .with_context(|| format!("cannot start on the data in {}", flags.work_dir.display()))?;
     process.tracker.spawn(stop_with(node.stopped(), process.stop.clone()));
@@ -153,12 +158,14 @@ fn mesos_router(
         built_by: build.by,
         started_ms: u64::try_from(Clock.wall().as_millis()).unwrap_or(0),
         open_without_credentials: !flags.ip.is_loopback(),
+        storage: node.session().storage().clone(),
     };
     let (tracker, stop) = (process.tracker.clone(), process.stop.clone());
     let ours = history::cluster_routes(history.clone());
     let service = master::start(node.session(), config, Clock, tracker, stop, ours);
     let published = service.handle.subscribe();
     let (feed, changes) = ChangeFeed::new();
+    follow_storage(node, &feed, process);
     let past = record_tasks(&published, process, history, &feed);
     process.tracker.spawn(until_stopped(
         console::cluster::mark_changes(published.clone(), feed),
@@ -200,6 +207,7 @@ fn marathon_router(
     let recording = history::follow_changes(service.handle.clone(), history.clone(), Clock);
     process.tracker.spawn(until_stopped(recording, process.stop.clone()));
     let (feed, changes) = ChangeFeed::new();
+    follow_storage(node, &feed, process);
     let following = console::apps::mark_changes(service.handle.leading(), feed);
     process.tracker.spawn(until_stopped(following, process.stop.clone()));
     let handle = service.handle.clone();
@@ -207,6 +215,18 @@ fn marathon_router(
     let files = MasterFiles::new(Arc::new(master));
     let apps = Arc::new(AppsConsole::new(Arc::new(service.handle), files));
     service.router.merge(console::apps_router(apps, changes, consoles))
+}
+
+/// Has a console's pages read again when the disk has become full, or has room again.
+fn follow_storage(node: &Node, feed: &ChangeFeed, process: &Process) {
+    let (mut storage, feed) = (node.session().storage().clone(), feed.clone());
+    let following = async move {
+        loop {
+            storage.changed().await;
+            feed.mark(&[Topic::Leader]);
+        }
+    };
+    process.tracker.spawn(until_stopped(following, process.stop.clone()));
 }
 
 /// Runs `work` for as long as the process is not told to stop.

@@ -3,7 +3,7 @@
 mod agent;
 mod agents;
 mod frameworks;
-mod home;
+pub(crate) mod home;
 mod links;
 mod tasks;
 

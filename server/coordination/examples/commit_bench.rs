@@ -1,13 +1,14 @@
-//! How long a commit takes beside a plain `fdatasync` on the same disk.
+//! How long a commit takes beside a plain `fdatasync` on the same disk, and how long a start takes.
 //!
-//! Usage: `commit_bench [FOLDER] [WRITES]`. Prints one line per row: name, writes, p50, p99, in microseconds.
-//! Both loops write 300 bytes; the floor overwrites zero-filled space, as the log does.
+//! Usage: `commit_bench [FOLDER] [WRITES] [ENTRIES]`. Prints one line per row; times in microseconds or
+//! milliseconds. Everything writes 300 bytes; the floor overwrites zero-filled space, as the log does.
 #![expect(
     clippy::disallowed_methods,
     clippy::print_stdout,
     reason = "a measuring program reads the clock and prints what it measured"
 )]
 
+use std::collections::VecDeque;
 use std::error::Error;
 use std::fs::File;
 use std::os::unix::fs::FileExt as _;
@@ -15,21 +16,27 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use coordination::{Config, Election, Node, NodeId};
+use coordination::{Config, Election, Leadership, Node, NodeId, SNAPSHOT_LOG_BYTES, Session};
+use futures_util::future::try_join_all;
 use model::{RecordWrite, Timestamp};
 
-const BYTES: usize = 300;
+type Outcome<T = ()> = Result<T, Box<dyn Error>>;
 
-fn main() -> Result<(), Box<dyn Error>> {
+const BYTES: usize = 300;
+/// Commands of one batch, each of which persists.
+const BATCH: usize = 1_000;
+
+fn main() -> Outcome {
     let mut arguments = std::env::args().skip(1);
     let folder = arguments.next().unwrap_or_else(|| ".".to_owned());
     let writes = arguments.next().map_or(Ok(500), |count| count.parse())?;
+    let entries = arguments.next().map_or(Ok(100_000), |count| count.parse())?;
     let folder = tempfile::tempdir_in(folder)?;
     tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
         .build()?
-        .block_on(measure(folder.path(), writes))
+        .block_on(measure(folder.path(), writes, entries))
 }
 
 fn row(name: &str, samples: &[Duration]) {
@@ -38,12 +45,8 @@ fn row(name: &str, samples: &[Duration]) {
     let at = |per_mille: usize| {
         samples.get(samples.len() * per_mille / 1_000).map_or(0, Duration::as_micros)
     };
-    println!(
-        "{name:<24} {:>6} writes  p50 {:>6} us  p99 {:>6} us",
-        samples.len(),
-        at(500),
-        at(990)
-    );
+    let count = samples.len();
+    println!("{name:<34} {count:>6} writes  p50 {:>6} us  p99 {:>6} us", at(500), at(990));
 }
 
 /// A zero-filled file that is written like the log, with nothing around it.
@@ -53,14 +56,14 @@ struct Plain {
 }
 
 impl Plain {
-    fn create(folder: &Path, writes: usize) -> Result<Self, Box<dyn Error>> {
+    fn create(folder: &Path, writes: usize) -> Outcome<Self> {
         let file = File::create(folder.join("plain"))?;
         file.write_all_at(&vec![0; writes * 512 + 512], 0)?;
         file.sync_all()?;
         Ok(Self { file, offset: 0 })
     }
 
-    fn write(&mut self) -> Result<Duration, Box<dyn Error>> {
+    fn write(&mut self) -> Outcome<Duration> {
         let begin = Instant::now();
         self.file.write_all_at(&[1; BYTES], self.offset)?;
         self.file.sync_data()?;
@@ -69,38 +72,98 @@ impl Plain {
     }
 }
 
-async fn started(folder: &Path, name: &str) -> Result<Node, Box<dyn Error>> {
-    let config = Config::new(NodeId(1), folder.join("node"), || Timestamp::from_millis(0));
+/// Starts on the folder and says how long it took until the node leads.
+async fn started(folder: &Path, name: &str, snapshot_log_bytes: u64) -> Outcome<Node> {
+    let config = Config::new(NodeId(1), folder, || Timestamp::from_millis(0));
     let begin = Instant::now();
-    let node = Node::start(config).await?;
-    println!("{name:<24} {:>6} ms", begin.elapsed().as_millis());
+    let node = Node::start(Config { snapshot_log_bytes, ..config }).await?;
+    println!("{name:<34} {:>6} ms", begin.elapsed().as_millis());
     Ok(node)
 }
 
-async fn measure(folder: &Path, writes: usize) -> Result<(), Box<dyn Error>> {
-    let node = started(folder, "first start, leading").await?;
+fn record(index: usize) -> RecordWrite {
+    RecordWrite::put(format!("/bench/{}", index % 10_000), vec![1; BYTES])
+}
+
+async fn measure(folder: &Path, writes: usize, entries: usize) -> Outcome {
+    let data = folder.join("node");
+    let node = started(&data, "first start, leading", SNAPSHOT_LOG_BYTES).await?;
     let session = node.session();
     let leadership = session.campaign(Election::Mesos, Bytes::new()).await?;
-    let record =
-        |index: usize| vec![RecordWrite::put(format!("/bench/{}", index % 100), vec![1; BYTES])];
+    one_proposer(folder, &session, &leadership, writes).await?;
+    for proposers in [64, 1_024] {
+        many_proposers(&session, &leadership, proposers, writes * 4).await?;
+    }
+    drop(leadership);
+    node.shutdown().await;
+    restarts(&folder.join("log"), "with the log alone", u64::MAX, entries).await?;
+    restarts(&folder.join("snapshot"), "with a snapshot", 4 << 20, entries).await
+}
 
-    // Both in turns, so that whatever else the machine does hits both.
+/// Both in turns, so that whatever else the machine does hits both; also many commands in one entry.
+async fn one_proposer(
+    folder: &Path,
+    session: &Session,
+    leadership: &Leadership,
+    writes: usize,
+) -> Outcome {
     let mut plain = Plain::create(folder, writes)?;
-    let (mut floor, mut commits) = (Vec::new(), Vec::new());
+    let (mut floor, mut commits, mut batches) = (Vec::new(), Vec::new(), Vec::new());
     for index in 0..writes {
         floor.push(plain.write()?);
         let begin = Instant::now();
-        session.write(&leadership.fence, record(index)).await?;
+        session.write(&leadership.fence, vec![record(index)]).await?;
         commits.push(begin.elapsed());
+        if index % 20 == 0 {
+            let batch = (0..BATCH).map(record).collect();
+            let begin = Instant::now();
+            session.write(&leadership.fence, batch).await?;
+            batches.push(begin.elapsed());
+        }
     }
     row("fdatasync", &floor);
-    row("commit, 1 in flight", &commits);
+    row("commit, 1 proposer", &commits);
+    row("commit of 1,000 commands", &batches);
+    Ok(())
+}
 
+async fn many_proposers(
+    session: &Session,
+    leadership: &Leadership,
+    proposers: usize,
+    writes: usize,
+) -> Outcome {
     let begin = Instant::now();
-    let mut pending = std::collections::VecDeque::new();
-    for index in 0..writes * 4 {
-        pending.push_back(session.propose(&leadership.fence, record(index)).await);
-        if pending.len() == 64
+    let each = writes.div_ceil(proposers);
+    let tasks = (0..proposers).map(|proposer| async move {
+        let mut samples = Vec::with_capacity(each);
+        for index in 0..each {
+            let begin = Instant::now();
+            session.write(&leadership.fence, vec![record(proposer + index)]).await?;
+            samples.push(begin.elapsed());
+        }
+        Ok::<_, Box<dyn Error>>(samples)
+    });
+    let samples: Vec<_> = try_join_all(tasks).await?.concat();
+    let elapsed = begin.elapsed();
+    row(&format!("commit, {proposers} proposers"), &samples);
+    println!("{:<34} {:>6} us each", "", elapsed.as_micros() / samples.len() as u128);
+    Ok(())
+}
+
+/// Fills a log and starts on it again.
+async fn restarts(folder: &Path, how: &str, snapshot_log_bytes: u64, entries: usize) -> Outcome {
+    let node = Node::start(Config {
+        snapshot_log_bytes,
+        ..Config::new(NodeId(1), folder, || Timestamp::from_millis(0))
+    })
+    .await?;
+    let session = node.session();
+    let leadership = session.campaign(Election::Mesos, Bytes::new()).await?;
+    let mut pending = VecDeque::new();
+    for index in 0..entries {
+        pending.push_back(session.propose(&leadership.fence, vec![record(index)]).await);
+        if pending.len() == 256
             && let Some(write) = pending.pop_front()
         {
             write.await?;
@@ -109,11 +172,9 @@ async fn measure(folder: &Path, writes: usize) -> Result<(), Box<dyn Error>> {
     for write in pending {
         write.await?;
     }
-    let each = begin.elapsed().as_micros() / (writes as u128 * 4);
-    println!("{:<24} {:>6} writes  {each:>6} us each", "commit, 64 in flight", writes * 4);
     drop(leadership);
     node.shutdown().await;
-
-    started(folder, "second start, leading").await?.shutdown().await;
+    let name = format!("restart, {entries} entries, {how}");
+    started(folder, &name, snapshot_log_bytes).await?.shutdown().await;
     Ok(())
 }

@@ -3,7 +3,8 @@
 //! ```text
 //! lock       held with flock while a process uses the folder; holds its process id
 //! identity   format, cluster id and node number, written once
-//! log/       segments of the raft log, and the vote
+//! log/       segments of the raft log, the vote, and how far the log was acknowledged
+//! snapshots/ the state at three positions of the log
 //! ```
 
 use std::fs::{self, File, OpenOptions};
@@ -93,6 +94,11 @@ impl DataDir {
     /// Where the raft log lies.
     pub(crate) fn log(&self) -> PathBuf {
         self.path.join("log")
+    }
+
+    /// Where the snapshots lie.
+    pub(crate) fn snapshots(&self) -> PathBuf {
+        self.path.join("snapshots")
     }
 }
 

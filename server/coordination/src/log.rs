@@ -7,11 +7,14 @@
 //! before it; what is on disk is readable or refused with file and offset; only the last group may be cut
 //! at start, and only when part of it is missing and nothing valid follows it.
 //!
-//! Segments are not deleted yet: purge is recorded, the files stay until snapshots exist.
+//! Segments whose entries are all purged are deleted once the purge itself is on disk.
 
+mod acknowledged;
 mod disk;
 mod format;
+mod growth;
 mod index;
+mod preparer;
 mod recovery;
 mod segment;
 mod store;
@@ -25,7 +28,9 @@ use std::io;
 use std::path::PathBuf;
 
 pub(crate) use disk::{Disk, FileDisk};
-pub(crate) use store::LogStore;
+pub(crate) use format::Seed;
+pub(crate) use segment::sync_folder;
+pub(crate) use store::{LogBounds, LogStore};
 
 /// Why the log cannot be opened.
 #[derive(Debug, thiserror::Error)]
@@ -67,7 +72,10 @@ pub enum LogError {
 }
 
 impl LogError {
-    fn io(action: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
+    pub(crate) fn io(
+        action: &'static str,
+        path: impl Into<PathBuf>,
+    ) -> impl FnOnce(io::Error) -> Self {
         let path = path.into();
         move |source| Self::Io { action, path, source }
     }

@@ -8,19 +8,21 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use openraft::async_runtime::WatchReceiver as _;
-use openraft::errors::Fatal;
-use openraft::{BasicNode, ServerState};
+use openraft::BasicNode;
 use tokio::runtime::{Builder, Handle, Runtime};
-use tokio::sync::watch;
-use zookeeper_core::{Command, Entry, SessionId};
+use zookeeper_core::Command;
 
 use crate::config::Config;
 use crate::data_dir::{DataDir, DataDirError};
+use crate::features;
+use crate::keeper::{self, Keeper, propose};
 use crate::log::{FileDisk, LogError, LogStore};
-use crate::proposer::{Proposals, Proposer};
-use crate::raft::{self, NoPeers, Proposal, Published, Raft, StateStore};
+use crate::proposer::{Changes, Proposals, Proposer, WriteError};
+use crate::raft::{self, Image, NoPeers, Published, Raft, StateStore};
 use crate::session::Session;
+use crate::snapshot::{self, Snapshots};
+use crate::standing::Standing;
+use crate::storage::Storage;
 
 /// How long a start waits for this node to lead.
 const ELECTED_WITHIN: Duration = Duration::from_secs(30);
@@ -39,6 +41,9 @@ pub enum StartError {
     /// The runtime of raft did not start.
     #[error("cannot start the runtime of raft")]
     Runtime(#[source] std::io::Error),
+    /// The data is of a newer program.
+    #[error("{0}")]
+    Newer(String),
     /// Raft refused to start, or stopped at once.
     #[error("raft did not start: {0}")]
     Raft(String),
@@ -50,12 +55,13 @@ pub struct Node {
     log: LogStore,
     session: Session,
     wall_clock: WallClock,
+    snapshots: Snapshots,
     runtime: RaftRuntime,
 }
 
 impl fmt::Debug for Node {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Node").field("session", &self.session.id).finish_non_exhaustive()
+        f.debug_struct("Node").field("session", &self.session.id()).finish_non_exhaustive()
     }
 }
 
@@ -89,9 +95,9 @@ impl Node {
         let handle = runtime.handle().clone();
         let runtime = RaftRuntime(Some(runtime));
         let started = handle.spawn(start(config)).await;
-        let (raft, log, session, wall_clock) =
-            started.map_err(|error| StartError::Raft(error.to_string()))??;
-        Ok(Self { raft, log, session, wall_clock, runtime })
+        let started = started.map_err(|error| StartError::Raft(error.to_string()))??;
+        let Started { raft, log, session, wall_clock, snapshots } = started;
+        Ok(Self { raft, log, session, wall_clock, snapshots, runtime })
     }
 
     /// The session of this process.
@@ -102,15 +108,26 @@ impl Node {
     /// Resolves when raft has ended by itself or by [`Self::shutdown`]; the log says why. Nothing can be
     /// written any more then, so the process should stop.
     pub fn stopped(&self) -> impl Future<Output = ()> + Send + use<> {
-        let mut lease = self.session.lease.clone();
-        async move { while lease.changed().await.is_ok() {} }
+        self.session.standing.ended().clone().cancelled_owned()
+    }
+
+    /// Closes the session of this process, as its end would: elections settle at once. A new session is
+    /// opened soon after, and whoever led stands again.
+    ///
+    /// # Errors
+    /// When raft does not commit it; the session may be closed later then.
+    pub async fn close_session(&self) -> Result<(), WriteError> {
+        let session = self.session.id();
+        let close = propose(&self.raft, &self.wall_clock, Command::CloseSession { session });
+        close.await.map_err(|_| WriteError::NotLeading)
     }
 
     /// Closes the session, so that its elections settle at once, and stops raft and the log.
     pub async fn shutdown(self) {
-        let Self { raft, log, session, wall_clock, runtime } = self;
+        let Self { raft, log, session, wall_clock, snapshots, runtime } = self;
+        session.standing.closing();
         let stop = async move {
-            let command = Command::CloseSession { session: session.id };
+            let command = Command::CloseSession { session: session.id() };
             let close = propose(&raft, &wall_clock, command);
             match tokio::time::timeout(CLOSED_WITHIN, close).await {
                 Ok(Ok(())) => {}
@@ -120,6 +137,7 @@ impl Node {
             if let Err(error) = raft.shutdown().await {
                 tracing::warn!(%error, "raft did not stop cleanly: {error}");
             }
+            snapshots.close().await;
             log.close().await;
         };
         if let Some(inner) = &runtime.0 {
@@ -128,38 +146,91 @@ impl Node {
     }
 }
 
-type WallClock = Arc<dyn Fn() -> model::Timestamp + Send + Sync>;
+pub(crate) type WallClock = Arc<dyn Fn() -> model::Timestamp + Send + Sync>;
 
-async fn start(config: Config) -> Result<(Raft, LogStore, Session, WallClock), StartError> {
-    let Config { node, data_dir, wall_clock, segment_bytes } = config;
-    let opened = tokio::task::spawn_blocking(move || -> Result<_, StartError> {
-        let data_dir = DataDir::open(&data_dir, node)?;
-        let (folder, cluster) = (data_dir.log(), data_dir.cluster());
-        let log = LogStore::open(FileDisk, &folder, cluster, segment_bytes, data_dir)?;
-        Ok((log, cluster))
-    });
-    let (log, cluster) = opened.await.map_err(|error| StartError::Raft(error.to_string()))??;
+/// What a start gives.
+struct Started {
+    raft: Raft,
+    log: LogStore,
+    session: Session,
+    wall_clock: WallClock,
+    snapshots: Snapshots,
+}
+
+/// What the folder holds.
+struct Opened {
+    log: LogStore,
+    snapshots: Snapshots,
+    image: Option<Image>,
+    cluster: u64,
+}
+
+/// Opens the log and the newest snapshot. Blocks on the disk.
+fn open(config: &Config) -> Result<Opened, StartError> {
+    let data_dir = Arc::new(DataDir::open(&config.data_dir, config.node)?);
+    let (folder, cluster) = (data_dir.log(), data_dir.cluster());
+    let disk = FileDisk::exiting_after(config.exit_after_durable_write);
+    let snapshots = Snapshots::open(&data_dir.snapshots(), cluster, Arc::clone(&data_dir))?;
+    let log = LogStore::open(disk, &folder, cluster, config.segment_bytes, data_dir)?;
+    let image = snapshots.restore(&log.bounds())?;
+    log.grown_since(image.as_ref().and_then(Image::index));
+    Ok(Opened { log, snapshots, image, cluster })
+}
+
+async fn start(config: Config) -> Result<Started, StartError> {
+    let (node, wall_clock) = (config.node, Arc::clone(&config.wall_clock));
+    let boot_clock = Arc::clone(&config.boot_clock);
+    let log_bytes = config.snapshot_log_bytes;
+    let opened = tokio::task::spawn_blocking(move || open(&config)).await;
+    let Opened { log, snapshots, image, cluster } =
+        opened.map_err(|error| StartError::Raft(error.to_string()))??;
     let published = Published::new();
-    let raft = lead(node.0, cluster, log.clone(), StateStore::new(Arc::clone(&published))).await?;
+    let state = match image {
+        Some(image) => StateStore::restored(Arc::clone(&published), image),
+        None => StateStore::new(Arc::clone(&published)),
+    };
+    let raft = lead(node.0, cluster, log.clone(), state).await?;
+    let compaction = snapshot::Keeper {
+        raft: raft.clone(),
+        log: log.clone(),
+        snapshots: snapshots.clone(),
+        log_bytes,
+    };
+    snapshots.keep_with(tokio::spawn(compaction.run()));
 
-    // Clients read the id as a signed number; zero means no owner there.
-    let id = SessionId(rand::random::<u64>() >> 1 | 1);
+    let id = keeper::new_session();
     propose(&raft, &wall_clock, Command::OpenSession { session: id, node })
         .await
         .map_err(StartError::Raft)?;
+    // Everything that was stored before is applied now.
+    let raised = features::raise(&published.state()).map_err(StartError::Newer)?;
+    let standing = Arc::new(Standing::new(id, boot_clock, Arc::clone(&published)));
     let (proposer, inbox) = Proposer::channel();
     let proposals = Proposals {
         raft: raft.clone(),
         log: log.clone(),
-        session: id,
+        standing: Arc::clone(&standing),
+        published: Arc::clone(&published),
         wall_clock: Arc::clone(&wall_clock),
     };
     tokio::spawn(proposals.run(inbox));
-    let (holds, lease) = watch::channel(true);
-    tokio::spawn(watch_lease(raft.clone(), holds));
+    let keeper = Keeper {
+        node,
+        raft: raft.clone(),
+        wall_clock: Arc::clone(&wall_clock),
+        published: Arc::clone(&published),
+        standing: Arc::clone(&standing),
+    };
+    tokio::spawn(keeper.run());
+    let storage = Storage::new(log.watch_disk_full());
+    let session = Session { standing, proposer, published, storage, runtime: Handle::current() };
+    if let Some(record) = raised {
+        let raise = Changes { records: vec![record], ..Changes::default() };
+        let raised = session.proposer.write(raise).await;
+        raised.map_err(|error| StartError::Raft(error.to_string()))?;
+    }
     tracing::info!(node.id = %node, session.id = %id, "node {node} leads with session {id}");
-    let session = Session { id, proposer, published, lease, runtime: Handle::current() };
-    Ok((raft, log, session, wall_clock))
+    Ok(Started { raft, log, session, wall_clock, snapshots })
 }
 
 /// Starts raft and returns once this node leads.
@@ -186,40 +257,15 @@ async fn lead(
     Ok(raft)
 }
 
-/// Proposes a command that is no write of a session, and waits until it is applied.
-async fn propose(raft: &Raft, wall_clock: &WallClock, command: Command) -> Result<(), String> {
-    let entry = Entry { time: wall_clock(), command };
-    let proposal = Proposal::new(&entry).map_err(|error| error.to_string())?;
-    raft.client_write(proposal).await.map(|_| ()).map_err(|error| error.to_string())
-}
-
-/// Says whether this node may act as a leader of anything.
-///
-/// The only voter acknowledges itself, so its lease lasts as long as it leads raft. With peers the deadline
-/// of the last quorum acknowledgement will count here as well.
-async fn watch_lease(raft: Raft, holds: watch::Sender<bool>) {
-    let mut metrics = raft.server_metrics();
-    loop {
-        let leads = metrics.borrow_and_update().state == ServerState::Leader;
-        holds.send_if_modified(|held| std::mem::replace(held, leads) != leads);
-        if metrics.changed().await.is_err() {
-            break;
-        }
-    }
-    holds.send_replace(false);
-    if let Err(reason) = &raft.metrics().borrow_watched().running_state
-        && !matches!(reason, Fatal::Stopped)
-    {
-        tracing::error!("raft has stopped: {reason}");
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
-    use zookeeper_core::NodeId;
+    use zookeeper_core::{NEWEST_FORMAT, NodeId, SessionId};
 
     use super::*;
+    use crate::election::Election;
+    use crate::raft::Proposal;
+    use crate::session::SessionError;
 
     #[tokio::test(flavor = "multi_thread")]
     async fn an_entry_of_a_newer_format_stops_the_node_and_every_start_after_it() {
@@ -230,11 +276,82 @@ mod tests {
             ..Config::new(NodeId(1), folder.path(), wall_clock)
         };
         let node = Node::start(config()).await.unwrap();
-        let newer = Proposal { format: raft::ENTRY_FORMAT + 1, body: Bytes::from_static(b"?") };
+        let newer = Proposal { format: NEWEST_FORMAT + 1, body: Bytes::from_static(b"?") };
         assert!(node.raft.client_write(newer).await.is_err());
         node.stopped().await;
         node.shutdown().await;
         let error = Node::start(config()).await.unwrap_err().to_string();
         assert!(error.contains("start the newer program that wrote it"), "{error}");
+    }
+
+    async fn started(folder: &tempfile::TempDir) -> Node {
+        let config = Config::new(NodeId(1), folder.path(), || model::Timestamp::from_millis(0));
+        Node::start(Config { segment_bytes: 1 << 20, ..config }).await.unwrap()
+    }
+
+    async fn apply(node: &Node, command: Command) {
+        propose(&node.raft, &node.wall_clock, command).await.unwrap();
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_node_whose_session_another_process_has_replaced_stands_no_more() {
+        let folder = tempfile::tempdir().unwrap();
+        let node = started(&folder).await;
+        let session = node.session();
+        let leadership = session.campaign(Election::Mesos, Bytes::new()).await.unwrap();
+        let other = SessionId(5);
+        apply(&node, Command::OpenSession { session: other, node: NodeId(1) }).await;
+        leadership.lost().await;
+        assert!(!leadership.lease().is_held());
+        let refused = session.campaign(Election::Mesos, Bytes::new()).await.unwrap_err();
+        assert_eq!(refused, SessionError::Superseded);
+        assert!(session.published.state().session(other).is_some(), "it does not fight back");
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_node_that_stops_leaves_no_session_behind() {
+        let folder = tempfile::tempdir().unwrap();
+        let node = started(&folder).await;
+        let session = node.session();
+        let _leadership = session.campaign(Election::Mesos, Bytes::new()).await.unwrap();
+        // As in a stop, but slowly: the keeper takes notice of the close before raft is stopped.
+        session.standing.closing();
+        node.close_session().await.unwrap();
+        while session.standing.is_held() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        node.shutdown().await;
+        assert_eq!(session.published.state().sessions().count(), 0);
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn the_session_of_a_silent_node_is_closed_and_no_others() {
+        let folder = tempfile::tempdir().unwrap();
+        let node = started(&folder).await;
+        let session = node.session();
+        let (silent, client) = (SessionId(5), SessionId(6));
+        apply(&node, Command::OpenSession { session: silent, node: NodeId(2) }).await;
+        let (id, timeout_ms) = (NodeId(2), 30_000);
+        apply(&node, Command::OpenClientSession { session: client, node: id, timeout_ms }).await;
+        while session.published.state().session(silent).is_some() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        let state = session.published.state();
+        assert!(state.session(client).is_some() && state.session(session.id()).is_some());
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_cluster_of_a_higher_feature_level_does_not_start_here() {
+        let folder = tempfile::tempdir().unwrap();
+        let node = started(&folder).await;
+        let session = node.session();
+        assert_eq!(features::level(&session.published.state()), Ok(NEWEST_FORMAT));
+        let record = features::record(NEWEST_FORMAT + 1);
+        let changes = Changes { records: vec![record], ..Changes::default() };
+        session.proposer.write(changes).await.unwrap();
+        node.shutdown().await;
+        let config = Config::new(NodeId(1), folder.path(), || model::Timestamp::from_millis(0));
+        let error = Node::start(config).await.unwrap_err();
+        assert!(matches!(error, StartError::Newer(_)), "{error}");
     }
 }

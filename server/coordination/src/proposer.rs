@@ -20,15 +20,25 @@ use openraft::errors::ClientWriteError;
 use openraft::impls::ProgressResponder;
 use tokio::sync::{mpsc, oneshot};
 use zookeeper_core::{
-    Command, Entry, Fence, Operation, OperationResult, Outcome, Records, Refusal, SessionId, Write,
-    Zxid,
+    Chunk, Command, Entry, Fence, Operation, OperationResult, Outcome, Records, Refusal, SessionId,
+    Write, Zxid,
 };
 
+use crate::features;
 use crate::log::LogStore;
-use crate::raft::{Proposal, Raft};
+use crate::raft::{Proposal, Published, Raft};
+use crate::standing::Standing;
 
-/// Bytes that one write may have in the log.
+/// Bytes that one entry of the log may have.
 pub const MAX_ENTRY_BYTES: usize = 4 << 20;
+/// Bytes of paths and values that one atomic change of records may have.
+pub const MAX_CHANGE_BYTES: usize = 64 << 20;
+/// Bytes of records in one entry of a change that needs several; a single record may exceed it.
+const CHUNK_BYTES: usize = 1 << 20;
+/// The format of entries that has chunks.
+const CHUNKS_SINCE: u16 = 2;
+/// Chunks that are proposed and not applied yet.
+const CHUNKS_IN_FLIGHT: usize = 4;
 /// Writes that wait to be proposed before callers wait.
 const QUEUE: usize = 1_024;
 /// Writes that are proposed and not applied yet.
@@ -40,8 +50,10 @@ pub enum WriteError {
     /// The state machine refused it: the leadership is over, or a record is malformed.
     #[error("the write was refused")]
     Refused(#[source] Refusal),
-    /// It is larger than an entry may be.
-    #[error("the write has {bytes} bytes, at most {MAX_ENTRY_BYTES} are allowed in one entry")]
+    /// It is larger than a change may be, or has a part larger than an entry may be.
+    #[error(
+        "the write has {bytes} bytes, at most {MAX_CHANGE_BYTES} are allowed in one change and {MAX_ENTRY_BYTES} in one part of it"
+    )]
     TooLarge {
         /// Its size.
         bytes: usize,
@@ -124,12 +136,6 @@ impl Proposer {
     pub(crate) async fn write(&self, changes: Changes) -> Result<Done, WriteError> {
         self.propose(changes).await.answer.await.unwrap_or(Err(WriteError::Stopped))
     }
-
-    /// Proposes changes if there is room, without waiting for anything.
-    pub(crate) fn try_propose(&self, changes: Changes) {
-        let (answer, _) = oneshot::channel();
-        let _ = self.queue.try_send(Ask { changes, answer });
-    }
 }
 
 /// The task's end of the queue.
@@ -140,7 +146,8 @@ pub(crate) struct Inbox(mpsc::Receiver<Ask>);
 pub(crate) struct Proposals {
     pub(crate) raft: Raft,
     pub(crate) log: LogStore,
-    pub(crate) session: SessionId,
+    pub(crate) standing: Arc<Standing>,
+    pub(crate) published: Arc<Published>,
     pub(crate) wall_clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
 }
 
@@ -160,16 +167,20 @@ impl Proposals {
                 }
                 ask = inbox.0.recv(), if in_flight.len() < IN_FLIGHT => {
                     let Some(Ask { changes, answer }) = ask else { break };
-                    let sequence = next_sequence;
-                    let answered = unanswered.first().copied().unwrap_or(sequence);
                     let leadership = changes.fence.as_ref().map(|fence| Arc::clone(&fence.node));
                     if leadership.as_ref().is_some_and(|node| broken.contains(node)) {
                         let _ = answer.send(Err(WriteError::AfterFailure));
                         continue;
                     }
-                    match self.propose(sequence, answered, changes).await {
+                    // The number of a failed proposal is not used again: chunks of it may be staged.
+                    let sequence = next_sequence;
+                    next_sequence += 1;
+                    let number = Number {
+                        sequence,
+                        answered: unanswered.first().copied().unwrap_or(sequence),
+                    };
+                    match self.propose(number, changes).await {
                         Ok(applied) => {
-                            next_sequence += 1;
                             unanswered.insert(sequence);
                             in_flight.push(async move {
                                 let _ = answer.send(applied.await);
@@ -187,22 +198,65 @@ impl Proposals {
         while in_flight.next().await.is_some() {}
     }
 
+    /// Proposes one change, in several entries when it is large.
     async fn propose(
         &self,
-        sequence: u64,
-        answered: u64,
+        number: Number,
         changes: Changes,
     ) -> Result<impl Future<Output = Result<Done, WriteError>> + use<>, WriteError> {
-        if self.log.is_disk_full() {
-            return Err(WriteError::DiskFull);
-        }
         let Changes { fence, operations, records } = changes;
         for record in &records {
             Records::check(record).map_err(|error| WriteError::Refused(Refusal::Record(error)))?;
         }
-        let session = self.session;
+        let bytes = records.iter().map(size).sum();
+        if bytes > MAX_CHANGE_BYTES {
+            return Err(WriteError::TooLarge { bytes });
+        }
+        let level = features::level(&self.published.state()).unwrap_or(1);
+        let limit = if level >= CHUNKS_SINCE { CHUNK_BYTES } else { MAX_CHANGE_BYTES };
+        let mut parts = cut(records, limit);
+        let records = parts.pop().unwrap_or_default();
+        let session = self.standing.session();
+        let Number { sequence, answered } = number;
+        let chunks = self.stage(session, sequence, parts).await?;
         let write = Write { session, sequence, answered, fence, operations, records };
-        let entry = Entry { time: (self.wall_clock)(), command: Command::Write(write) };
+        let command = match chunks {
+            0 => Command::Write(write),
+            chunks => Command::WriteStaged { write, chunks },
+        };
+        self.send(command).await
+    }
+
+    /// Proposes chunks that the completing write will apply; how many.
+    async fn stage(
+        &self,
+        session: SessionId,
+        sequence: u64,
+        parts: Vec<Vec<RecordWrite>>,
+    ) -> Result<u32, WriteError> {
+        let mut in_flight = FuturesUnordered::new();
+        let mut count = 0;
+        for (index, records) in (0..).zip(parts) {
+            // What became of a chunk does not matter: without it the completing write is refused.
+            if in_flight.len() >= CHUNKS_IN_FLIGHT {
+                in_flight.next().await;
+            }
+            let chunk = Chunk { session, sequence, index, records };
+            in_flight.push(self.send(Command::Stage(chunk)).await?);
+            count = index + 1;
+        }
+        Ok(count)
+    }
+
+    /// Proposes one entry; its place in the log is taken when this returns.
+    async fn send(
+        &self,
+        command: Command,
+    ) -> Result<impl Future<Output = Result<Done, WriteError>> + use<>, WriteError> {
+        if self.log.is_disk_full() {
+            return Err(WriteError::DiskFull);
+        }
+        let entry = Entry { time: (self.wall_clock)(), command };
         let proposal = Proposal::new(&entry).map_err(|_| WriteError::Stopped)?;
         let bytes = proposal.body.len();
         if bytes > MAX_ENTRY_BYTES {
@@ -223,10 +277,64 @@ impl Proposals {
     }
 }
 
+/// The numbers of a write within the session.
+#[derive(Debug, Clone, Copy)]
+struct Number {
+    sequence: u64,
+    answered: u64,
+}
+
+fn size(record: &RecordWrite) -> usize {
+    record.path.len() + record.value.as_ref().map_or(0, bytes::Bytes::len)
+}
+
+/// Cuts records into parts of at most `limit` bytes each, or of one record; mostly there is one, or none.
+fn cut(records: Vec<RecordWrite>, limit: usize) -> Vec<Vec<RecordWrite>> {
+    let mut parts: Vec<Vec<RecordWrite>> = Vec::new();
+    let mut room = 0;
+    for record in records {
+        let bytes = size(&record);
+        match parts.last_mut() {
+            Some(part) if bytes <= room => {
+                part.push(record);
+                room -= bytes;
+            }
+            Some(_) | None => {
+                parts.push(vec![record]);
+                room = limit.saturating_sub(bytes);
+            }
+        }
+    }
+    parts
+}
+
 fn done(outcome: Option<Outcome>) -> Result<Done, WriteError> {
     match outcome {
         Some(Outcome::Applied { zxid, results }) => Ok(Done { zxid, results }),
         Some(Outcome::Refused(refusal)) => Err(WriteError::Refused(refusal)),
         None => Err(WriteError::Stopped),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use zookeeper_core::{MAX_RECORD_BYTES, MAX_STAGED_BYTES};
+
+    use super::*;
+
+    #[test]
+    fn a_large_change_is_cut_into_parts_in_order() {
+        let record = |index: usize| RecordWrite::put(format!("/{index}"), vec![0; 300 << 10]);
+        let parts = cut((0..7).map(record).collect(), CHUNK_BYTES);
+        assert_eq!(parts.iter().map(Vec::len).collect::<Vec<_>>(), [3, 3, 1]);
+        let paths: Vec<_> = parts.iter().flatten().map(|record| record.path.as_str()).collect();
+        assert_eq!(paths, ["/0", "/1", "/2", "/3", "/4", "/5", "/6"]);
+        assert!(cut(Vec::new(), CHUNK_BYTES).is_empty());
+    }
+
+    #[test]
+    fn a_chunk_with_the_largest_record_fits_into_an_entry_and_a_change_into_what_may_be_staged() {
+        const { assert!(CHUNK_BYTES + MAX_RECORD_BYTES < MAX_ENTRY_BYTES) };
+        assert_eq!(u64::try_from(MAX_CHANGE_BYTES), Ok(MAX_STAGED_BYTES));
     }
 }

@@ -8,10 +8,10 @@ use std::fmt;
 use bytes::Bytes;
 use openraft::{Config, SnapshotPolicy};
 use serde::{Deserialize, Serialize};
-use zookeeper_core::{Entry, Outcome};
+use zookeeper_core::{Entry, NEWEST_FORMAT, Outcome};
 
 pub(crate) use network::NoPeers;
-pub(crate) use state::{Published, StateStore};
+pub(crate) use state::{Image, Published, StateStore};
 
 openraft::declare_raft_types!(
     /// The types that raft is built with here.
@@ -25,8 +25,8 @@ openraft::declare_raft_types!(
 /// The raft node of this process.
 pub(crate) type Raft = openraft::Raft<TypeConfig, StateStore>;
 
-/// The newest format of entries that this program applies, and the one it proposes.
-pub(crate) const ENTRY_FORMAT: u16 = 1;
+/// The newest format of entries that this program applies.
+pub(crate) const ENTRY_FORMAT: u16 = NEWEST_FORMAT;
 
 /// An encoded [`Entry`] and its format, which is read before the body is touched.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
@@ -41,12 +41,12 @@ pub(crate) struct Applied(pub(crate) Option<Outcome>);
 
 impl Proposal {
     pub(crate) fn new(entry: &Entry) -> Result<Self, postcard::Error> {
-        Ok(Self { format: ENTRY_FORMAT, body: postcard::to_stdvec(entry)?.into() })
+        Ok(Self { format: entry.command.format(), body: postcard::to_stdvec(entry)?.into() })
     }
 
     /// The entry, or the sentence with which the node stops.
     pub(crate) fn entry(&self) -> Result<Entry, String> {
-        if self.format != ENTRY_FORMAT {
+        if self.format > ENTRY_FORMAT {
             return Err(format!(
                 "the log holds an entry of format {}, this program knows formats up to {ENTRY_FORMAT}: \
                  start the newer program that wrote it",
@@ -82,7 +82,9 @@ pub(crate) fn config(cluster_name: String) -> Config {
         election_timeout_max: 400,
         install_snapshot_timeout: 120_000,
         backoff: "50ms 100ms 200ms ..500ms".to_owned(),
+        // Snapshots and purges are ordered by us (design D13).
         snapshot_policy: SnapshotPolicy::Never,
+        max_in_snapshot_log_to_keep: u64::MAX,
         enable_pre_vote: Some(true),
         enable_leader_restore: Some(false),
         allow_log_reversion: Some(false),
@@ -105,6 +107,6 @@ mod tests {
     fn an_entry_of_a_newer_format_is_refused_in_words() {
         let proposal = Proposal { format: ENTRY_FORMAT + 1, body: Bytes::from_static(b"?") };
         let sentence = proposal.entry().unwrap_err();
-        assert!(sentence.contains("format 2"), "{sentence}");
+        assert!(sentence.contains(&format!("format {}", ENTRY_FORMAT + 1)), "{sentence}");
     }
 }

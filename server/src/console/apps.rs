@@ -33,6 +33,10 @@ pub(crate) trait Marathon: Send + Sync + 'static {
     fn snapshot(&self) -> Option<Arc<Snapshot>>;
     /// The monotonic time, as snapshots use it.
     fn now(&self) -> Instant;
+    /// Whether there is no room to store changes.
+    fn is_disk_full(&self) -> bool {
+        false
+    }
 }
 
 impl Marathon for Handle {
@@ -42,6 +46,10 @@ impl Marathon for Handle {
 
     fn now(&self) -> Instant {
         Self::now(self)
+    }
+
+    fn is_disk_full(&self) -> bool {
+        Self::is_disk_full(self)
     }
 }
 
@@ -79,7 +87,8 @@ impl AppsConsole {
 
 impl AppsBackend for AppsConsole {
     fn apps(&self, query: AppsQuery) -> Answer<'_, AppList> {
-        self.read(|snapshot, now| Ok(list::apps(snapshot, now, &query)))
+        let disk_full = self.marathon.is_disk_full();
+        self.read(|snapshot, now| Ok(AppList { disk_full, ..list::apps(snapshot, now, &query) }))
     }
 
     fn app(&self, id: String) -> Answer<'_, Option<AppDetail>> {

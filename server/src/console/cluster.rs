@@ -45,6 +45,8 @@ pub(crate) struct ProcessFacts {
     pub(crate) started_ms: u64,
     /// It listens off loopback and asks for no credentials.
     pub(crate) open_without_credentials: bool,
+    /// Whether there is room to store changes.
+    pub(crate) storage: coordination::Storage,
 }
 
 /// The cluster console of a process with a master.

@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use coordination::{Config, Election, Leadership, Node, NodeId};
 use model::{Instant, RecordWrite, Timestamp};
@@ -11,6 +11,9 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use super::*;
+
+mod full;
+use crate::clock::Clock;
 
 /// Adds up; remembers durable sums and answers with the sum.
 #[derive(Debug, Default)]
@@ -21,6 +24,8 @@ struct Adder {
 #[derive(Debug)]
 enum Add {
     Durably(u64, oneshot::Sender<u64>),
+    /// Stores a megabyte of its own.
+    Bulky(u64, oneshot::Sender<u64>),
     Lightly(u64, oneshot::Sender<u64>),
 }
 
@@ -36,13 +41,25 @@ impl Core for Adder {
     type Snapshot = u64;
 
     fn apply(&mut self, _now: Instant, command: Add) -> Vec<AdderEffect> {
-        let (amount, to, is_durable) = match command {
-            Add::Durably(amount, to) => (amount, to, true),
-            Add::Lightly(amount, to) => (amount, to, false),
+        let sum = |core: &mut Self, amount| {
+            core.sum += amount;
+            core.sum
         };
-        self.sum += amount;
-        let write = RecordWrite::put("/adder/sum", self.sum.to_string());
-        let persist = is_durable.then_some(AdderEffect::Persist(write));
+        let (write, to) = match command {
+            Add::Durably(amount, to) => {
+                let sum = sum(self, amount);
+                (Some(RecordWrite::put("/adder/sum", sum.to_string())), to)
+            }
+            Add::Bulky(amount, to) => {
+                let path = format!("/adder/{}", sum(self, amount));
+                (Some(RecordWrite::put(path, vec![0; 1 << 20])), to)
+            }
+            Add::Lightly(amount, to) => {
+                sum(self, amount);
+                (None, to)
+            }
+        };
+        let persist = write.map(AdderEffect::Persist);
         persist.into_iter().chain([AdderEffect::Answer(to, self.sum)]).collect()
     }
 
@@ -82,16 +99,22 @@ struct Cluster {
 
 impl Cluster {
     async fn start() -> Self {
+        Self::start_with(|| Clock.now()).await
+    }
+
+    async fn start_with(boot_clock: impl Fn() -> Instant + Send + Sync + 'static) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let config = Config::new(NodeId(1), folder.path(), || Timestamp::from_millis(0));
-        let node = Node::start(Config { segment_bytes: 8 << 20, ..config }).await.unwrap();
+        let boot_clock = Arc::new(boot_clock);
+        let config = Config { segment_bytes: 8 << 20, boot_clock, ..config };
+        let node = Node::start(config).await.unwrap();
         let session = node.session();
         let leadership = session.campaign(Election::Mesos, bytes::Bytes::new()).await.unwrap();
         Self { _folder: folder, node, leadership }
     }
 
     fn journal(&self) -> Fenced {
-        Fenced { session: self.node.session(), fence: self.leadership.fence.clone() }
+        Fenced::new(self.node.session(), &self.leadership)
     }
 
     fn stored_sum(&self) -> Option<String> {
@@ -109,7 +132,7 @@ struct Running {
 
 fn run_adder(journal: impl Journal) -> Running {
     let core = Adder::default();
-    let (handle, inbox) = channel(&core, 64);
+    let (handle, inbox) = channel(&core, 2_048, journal.lease());
     let (sender, answers) = mpsc::unbounded_channel();
     let stop = CancellationToken::new();
     let driver = run(core, inbox, Answers(sender), journal, || Instant::ZERO, stop.clone());
@@ -127,6 +150,10 @@ struct Gate {
 
 impl Journal for Gate {
     type Pending = Pin<Box<dyn Future<Output = Result<Zxid, WriteError>> + Send>>;
+
+    fn lease(&self) -> Lease {
+        self.inner.lease()
+    }
 
     async fn propose(&self, writes: Vec<RecordWrite>) -> Self::Pending {
         let number = self.proposed.fetch_add(1, Ordering::SeqCst);
@@ -259,10 +286,37 @@ async fn a_failed_write_ends_the_driver_and_nothing_of_it_gets_out() {
     assert_eq!(running.handle.try_send(Add::Lightly(1, to)), Err(Busy::Stopped));
 }
 
+/// A leader's journal of which nobody watches the lease.
+struct Unwatched(Fenced);
+
+impl Journal for Unwatched {
+    type Pending = PendingWrite;
+
+    async fn propose(&self, writes: Vec<RecordWrite>) -> Self::Pending {
+        self.0.propose(writes).await
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
-async fn a_deposed_leaders_driver_ends() {
+async fn a_deposed_leaders_driver_is_silent_until_it_is_dropped() {
     let cluster = Cluster::start().await;
-    let running = run_adder(cluster.journal());
+    let mut running = run_adder(cluster.journal());
+    let Cluster { _folder, node: _node, leadership } = cluster;
+    leadership.resign().await;
+    let answer = add(&running.handle, Add::Lightly).await;
+    assert!(futures_util::poll!(&mut Box::pin(running.handle.lease().held())).is_pending());
+    for _ in 0..1_000 {
+        tokio::task::yield_now().await;
+    }
+    assert!(running.answers.try_recv().is_err());
+    running.ended.abort();
+    assert!(answer.await.is_err());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_driver_whose_write_the_fence_refuses_ends() {
+    let cluster = Cluster::start().await;
+    let running = run_adder(Unwatched(cluster.journal()));
     let Cluster { _folder, node, leadership } = cluster;
     leadership.resign().await;
     let answer = add(&running.handle, Add::Durably).await;
@@ -274,18 +328,107 @@ async fn a_deposed_leaders_driver_ends() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_inbox_says_so() {
     let core = Adder::default();
-    let (handle, _inbox) = channel(&core, 1);
+    let (handle, _inbox) = channel(&core, 1, Lease::always());
     let command = || Add::Lightly(1, oneshot::channel().0);
     assert_eq!(handle.try_send(command()), Ok(()));
     assert_eq!(handle.try_send(command()), Err(Busy::Full));
 }
 
-#[test]
-fn large_batches_are_cut_into_proposals_in_order() {
-    let write = |index: usize| RecordWrite::put(format!("/{index}"), vec![0; 300 << 10]);
-    let cut = proposals((0..7).map(write).collect());
-    assert_eq!(cut.iter().map(Vec::len).collect::<Vec<_>>(), [3, 3, 1]);
-    let paths: Vec<_> = cut.iter().flatten().map(|write| write.path.as_str()).collect();
-    assert_eq!(paths, ["/0", "/1", "/2", "/3", "/4", "/5", "/6"]);
-    assert!(proposals(Vec::new()).is_empty());
+#[tokio::test(flavor = "multi_thread")]
+async fn a_thousand_commands_that_each_persist_cost_few_commits() {
+    let cluster = Cluster::start().await;
+    let (gate, open, proposed) = gate(&cluster, usize::MAX);
+    let running = run_adder(gate);
+    let mut answers = Vec::new();
+    for _ in 0..1_000 {
+        answers.push(add(&running.handle, Add::Durably).await);
+    }
+    open.add_permits(1_000);
+    for (sum, answer) in (1..).zip(answers) {
+        assert_eq!(answer.await.unwrap(), sum);
+    }
+    let commits = proposed.load(Ordering::SeqCst);
+    assert!(commits <= 20, "{commits} commits");
+    assert_eq!(cluster.stored_sum().as_deref(), Some("1000"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_batch_is_one_proposal_whatever_its_size_and_ends_before_it_is_too_large() {
+    let cluster = Cluster::start().await;
+    let (gate, open, proposed) = gate(&cluster, usize::MAX);
+    open.add_permits(1_000);
+    let core = Adder::default();
+    let (handle, inbox) = channel(&core, 64, gate.lease());
+    let mut answers = Vec::new();
+    for _ in 0..40 {
+        let (to, answer) = oneshot::channel();
+        handle.try_send(Add::Bulky(1, to)).unwrap();
+        answers.push(answer);
+    }
+    let (sender, _released) = mpsc::unbounded_channel();
+    let stop = CancellationToken::new();
+    let driver = run(core, inbox, Answers(sender), gate, || Instant::ZERO, stop.clone());
+    let running = tokio::spawn(driver);
+    for (sum, answer) in (1..).zip(answers) {
+        assert_eq!(answer.await.unwrap(), sum);
+    }
+    // 40 MiB in batches of 16: each a change of its own, larger than an entry.
+    assert_eq!(proposed.load(Ordering::SeqCst), 3);
+    assert_eq!(cluster.node.session().load("/adder").iter().count(), 40);
+    stop.cancel();
+    assert_eq!(running.await.unwrap(), Ended::Stopped);
+}
+
+/// A boot-time clock that can be stopped in its tracks or made to race; then no lease lasts.
+#[derive(Debug, Default)]
+struct RacingClock {
+    millis: AtomicU64,
+    races: AtomicBool,
+}
+
+impl RacingClock {
+    fn read(&self) -> Instant {
+        let step = if self.races.load(Ordering::SeqCst) { 1_000 } else { 0 };
+        Instant::from_millis(self.millis.fetch_add(step, Ordering::SeqCst) + step)
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_suspended_driver_says_nothing_keeps_its_core_and_goes_on_with_the_lease() {
+    let clock = Arc::new(RacingClock::default());
+    let shown = Arc::clone(&clock);
+    let cluster = Cluster::start_with(move || shown.read()).await;
+    let (gate, open, _) = gate(&cluster, usize::MAX);
+    let mut running = run_adder(gate);
+    open.add_permits(1);
+    assert_eq!(add(&running.handle, Add::Durably).await.await.unwrap(), 1);
+    assert_eq!(running.answers.recv().await, Some(1));
+    // One write has been proposed when the lease lapses, and commits without it; others wait behind.
+    let mut second = add(&running.handle, Add::Durably).await;
+    clock.races.store(true, Ordering::SeqCst);
+    open.add_permits(100);
+    let mut third = add(&running.handle, Add::Lightly).await;
+    for _ in 0..1_000 {
+        tokio::task::yield_now().await;
+    }
+    assert!(!running.handle.lease().is_held());
+    assert!(second.try_recv().is_err() && third.try_recv().is_err());
+    assert!(running.answers.try_recv().is_err());
+    assert_eq!(*running.handle.snapshot(), 1);
+    clock.races.store(false, Ordering::SeqCst);
+    assert_eq!((second.await.unwrap(), third.await.unwrap()), (2, 3));
+    assert_eq!(cluster.stored_sum().as_deref(), Some("2"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_suspended_driver_can_be_stopped() {
+    let clock = Arc::new(RacingClock::default());
+    let shown = Arc::clone(&clock);
+    let cluster = Cluster::start_with(move || shown.read()).await;
+    let running = run_adder(cluster.journal());
+    clock.races.store(true, Ordering::SeqCst);
+    let answer = add(&running.handle, Add::Durably).await;
+    running.stop.cancel();
+    assert_eq!(running.ended.await.unwrap(), Ended::Stopped);
+    assert!(answer.await.is_err());
 }

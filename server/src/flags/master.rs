@@ -44,6 +44,10 @@ pub(crate) struct MasterFlags {
     /// MiB that history may take in the work folder; the oldest goes first.
     #[arg(long, env = "MESOS_HISTORY_MAX_MB", default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) history_max_mb: u32,
+    /// Ends the process with status 86 right after this many batches of the log are durable, before anybody is
+    /// told; for tests of what a crash leaves behind.
+    #[arg(long, hide = true, value_name = "N")]
+    pub(crate) exit_after_durable_write: Option<u64>,
     /// Stops when standard input closes (`ekiden local` holds the other end).
     #[arg(long, hide = true)]
     pub(crate) follow_stdin: bool,

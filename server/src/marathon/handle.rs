@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use bytes::Bytes;
+use coordination::{Storage, WriteError};
 use marathon_core::effect::Reply;
 use marathon_core::{Command, Marathon, Snapshot};
 use model::{Instant, RequestId, Timestamp};
@@ -15,6 +17,9 @@ use super::event_stream::{EventStream, Events};
 use crate::clock::Clock;
 use crate::driver;
 
+/// How long a change waits for the lease of a suspended leader.
+const LEASE_WAIT: Duration = Duration::from_millis(2_500);
+
 /// Why a request got no answer from the core.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum AskError {
@@ -24,6 +29,9 @@ pub(crate) enum AskError {
     /// This process led when the request came and no longer does; the change may or may not be stored.
     #[error("leadership was lost before the change was stored")]
     LeadershipLost,
+    /// There is no room to store the change; nothing was done.
+    #[error("{}", WriteError::DiskFull)]
+    DiskFull,
 }
 
 /// Access to Marathon; cheap to clone.
@@ -40,6 +48,7 @@ struct Shared {
     leader: watch::Receiver<Option<Bytes>>,
     replies: Replies,
     events: Events,
+    storage: Storage,
 }
 
 impl Handle {
@@ -50,8 +59,14 @@ impl Handle {
         leader: watch::Receiver<Option<Bytes>>,
         replies: Replies,
         events: Events,
+        storage: Storage,
     ) -> Self {
-        Self(Arc::new(Shared { config, clock, core, leader, replies, events }))
+        Self(Arc::new(Shared { config, clock, core, leader, replies, events, storage }))
+    }
+
+    /// Whether there is no room to store changes.
+    pub(crate) fn is_disk_full(&self) -> bool {
+        self.0.storage.is_full()
     }
 
     /// What Marathon was started with.
@@ -59,14 +74,18 @@ impl Handle {
         &self.0.config
     }
 
-    /// `host:port` of the leading Marathon, if one is known.
+    /// `host:port` of the leading Marathon, if one is known. A suspended leader knows of none.
     pub(crate) fn leader(&self) -> Option<String> {
+        if self.0.core.borrow().as_ref().is_some_and(|core| !core.lease().is_held()) {
+            return None;
+        }
         self.0.leader.borrow().as_ref().map(|content| String::from_utf8_lossy(content).into_owned())
     }
 
-    /// The latest stored state; `None` while this process does not lead.
+    /// The latest stored state; `None` while this process does not lead or is suspended.
     pub(crate) fn snapshot(&self) -> Option<Arc<Snapshot>> {
-        self.0.core.borrow().as_ref().map(driver::Handle::snapshot)
+        let core = self.0.core.borrow();
+        core.as_ref().filter(|core| core.lease().is_held()).map(driver::Handle::snapshot)
     }
 
     /// The core, while this process leads; for those who follow its snapshots.
@@ -77,12 +96,18 @@ impl Handle {
     /// Sends one command and waits until its outcome is stored. The next snapshot shows it.
     ///
     /// # Errors
-    /// When this process does not lead, or loses leadership meanwhile.
+    /// When this process does not lead, or loses leadership meanwhile, or when the disk is full.
     pub(crate) async fn ask(
         &self,
         command: impl FnOnce(RequestId) -> Command + Send,
     ) -> Result<Reply, AskError> {
         let core = self.0.core.borrow().clone().ok_or(AskError::NotLeading)?;
+        if tokio::time::timeout(LEASE_WAIT, core.lease().held()).await.is_err() {
+            return Err(AskError::NotLeading);
+        }
+        if self.is_disk_full() {
+            return Err(AskError::DiskFull);
+        }
         let (request, answer) = self.0.replies.expect();
         if core.send(command(request)).await.is_err() {
             self.0.replies.forget(request);

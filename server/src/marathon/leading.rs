@@ -1,13 +1,13 @@
 //! Election: stands for it, runs the core while it lasts, stands again.
 //!
 //! Loaded is what was stored when the election was won. When leadership is lost, or a write fails, the core
-//! is dropped with everything speculative in it.
+//! is dropped with everything speculative in it. While the lease has lapsed the core is kept and says nothing.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use coordination::{Election, Leadership, Session};
+use coordination::{Election, Leadership, Session, SessionError};
 use marathon_core::{Command, Marathon, Start, records};
 use tokio::sync::{Notify, mpsc, watch};
 use tokio_util::sync::CancellationToken;
@@ -54,6 +54,10 @@ impl Candidate {
             };
             let pause = match leadership {
                 Ok(leadership) => self.lead(leadership).await,
+                Err(error @ (SessionError::Superseded | SessionError::Stopped)) => {
+                    error!("marathon stands no more: {error}");
+                    return;
+                }
                 Err(error) => {
                     warn!(%error, "marathon cannot stand for election: {error}");
                     PAUSE
@@ -94,7 +98,7 @@ impl Candidate {
     }
 
     async fn run_core(&self, core: Marathon, leadership: &Leadership) {
-        let (handle, inbox) = driver::channel(&core, INBOX);
+        let (handle, inbox) = driver::channel(&core, INBOX, leadership.lease());
         let (calls, outgoing) = mpsc::channel(CALLS);
         let (alarm, due) = watch::channel(None);
         let overrun = Arc::new(Notify::new());
@@ -112,7 +116,7 @@ impl Candidate {
             calls: outgoing,
             overrun,
         };
-        let journal = Fenced { session: self.session.clone(), fence: leadership.fence.clone() };
+        let journal = Fenced::new(self.session.clone(), leadership);
         let clock = self.clock;
         let driver =
             driver::run(core, inbox, ports, journal, move || clock.now(), self.stop.clone());

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use coordination::Lease;
 use marathon_core::effect::Call;
 use marathon_core::scheduler_api::{call_to_v1, offer_from_v1, status_from_v1};
 use marathon_core::{Command, Marathon};
@@ -65,6 +66,7 @@ impl Scheduler {
         let mut pause = FIRST_PAUSE;
         loop {
             let Some(address) = self.leading_master().await else { return };
+            self.core.lease().held().await;
             let (was_subscribed, ended) = self.subscribe(&address).await;
             if was_subscribed {
                 pause = FIRST_PAUSE;
@@ -103,11 +105,12 @@ impl Scheduler {
         let (accepted, mut accepted_id) = watch::channel(None);
         let stream_id = subscription.stream_id.clone();
         let (core, calls) = (self.core.clone(), &mut self.calls);
+        let lease = core.lease().clone();
         let reading = read(subscription, connection.address(), core, accepted);
         let sending = async {
             let id = accepted_id.wait_for(Option::is_some).await.ok().and_then(|id| id.clone());
             let Some(id) = id else { return std::future::pending().await };
-            send(&connection, &stream_id, &id, calls).await
+            send(&lease, &connection, &stream_id, &id, calls).await
         };
         let ended = tokio::select! {
             ended = reading => ended,
@@ -203,12 +206,15 @@ fn command(event: v1::scheduler::Event, address: &str) -> Result<Option<Command>
 
 /// Sends the core's calls in their order until one fails.
 async fn send(
+    lease: &Lease,
     connection: &Connection,
     stream_id: &str,
     framework: &FrameworkId,
     calls: &mut mpsc::Receiver<Call>,
 ) -> Ended {
     while let Some(call) = calls.recv().await {
+        // What the core released before may be sent only while it holds its lease.
+        lease.held().await;
         let message = call_to_v1(&call, framework);
         debug!(?call, "calling the Mesos master");
         if let Err(error) = connection.call(stream_id, &message).await {

@@ -16,7 +16,7 @@ use marathon_core::effect::Reply;
 use marathon_core::instance::Condition;
 use marathon_core::run_spec::RunSpec;
 use marathon_core::{Command, Snapshot};
-use model::AppId;
+use model::{AppId, Instant};
 use prost::Message as _;
 use serde_json::{Value, json};
 use tokio::sync::{Mutex, mpsc};
@@ -28,6 +28,8 @@ use wire::mesos::v1::scheduler::{Call, Event};
 use wire::recordio;
 
 use super::*;
+
+mod suspended;
 
 /// Longest wait for anything in these tests.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -76,6 +78,13 @@ async fn scheduler_api(
 
 impl Cluster {
     async fn start(folder: &std::path::Path) -> Self {
+        Self::start_with(folder, Arc::new(|| Clock.now())).await
+    }
+
+    async fn start_with(
+        folder: &std::path::Path,
+        boot_clock: Arc<dyn Fn() -> Instant + Send + Sync>,
+    ) -> Self {
         let (calls, received) = mpsc::unbounded_channel();
         let master = Arc::new(Master { calls, stream: Mutex::new(None) });
         let router = Router::new()
@@ -90,6 +99,7 @@ impl Cluster {
 
         let mut config = Config::new(NodeId(1), folder, || Clock.wall());
         config.segment_bytes = 1 << 20;
+        config.boot_clock = boot_clock;
         let node = Node::start(config).await.unwrap();
         let session = node.session();
         let info = json!({"address": {"ip": "127.0.0.1", "port": port}});

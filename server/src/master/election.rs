@@ -41,8 +41,8 @@ pub(crate) async fn stand(session: Session, shared: Arc<Shared>, publish: Publis
         };
         match campaign {
             Ok(leadership) => lead(&session, leadership, &id, &shared, &publish).await,
-            Err(SessionError::Closed) => {
-                error!("another incarnation of this node has started; this master stands no more");
+            Err(error @ (SessionError::Superseded | SessionError::Stopped)) => {
+                error!("this master stands no more: {error}");
                 return;
             }
             Err(error) => warn!("standing for election failed: {error}"),
@@ -73,7 +73,7 @@ async fn lead(
             return;
         }
     };
-    let journal = Fenced { session: session.clone(), fence: leadership.fence.clone() };
+    let journal = Fenced::new(session.clone(), &leadership);
     tokio::select! {
         () = serve(recovery, journal, shared, publish) => {}
         () = leadership.lost() => warn!("leadership lost"),
@@ -99,7 +99,7 @@ pub(crate) async fn serve<J: Journal>(
     publish: &Publish,
 ) {
     let Recovery { master, effects } = recovery;
-    let (handle, inbox) = driver::channel(&master, INBOX);
+    let (handle, inbox) = driver::channel(&master, INBOX, journal.lease());
     let over = Over(shared.stop.child_token());
     let leading = Leading::new(handle, shared.clock, shared.tracker.clone(), over.0.clone());
     let mut ports = MasterPorts::new(Arc::clone(&leading));
@@ -120,14 +120,24 @@ pub(crate) async fn serve<J: Journal>(
     }
 }
 
-/// Passes the states of this leadership on to readers that outlive it.
+/// Passes the states of this leadership on to readers that outlive it; none while it is suspended.
 async fn republish(leading: &Leading, publish: &Publish) {
     let mut states = leading.handle.subscribe();
+    let lease = leading.handle.lease();
     loop {
+        lease.held().await;
         let state = Arc::clone(&states.borrow_and_update());
         publish.send_replace(Some(state));
-        if states.changed().await.is_err() {
-            return;
+        tokio::select! {
+            () = lease.lapsed() => {
+                warn!("the lease has lapsed: the master is suspended");
+                publish.send_replace(None);
+            }
+            changed = states.changed() => {
+                if changed.is_err() {
+                    return;
+                }
+            }
         }
     }
 }

@@ -57,6 +57,7 @@ async fn dispatch(State(shared): Server, request: Request) -> Response {
     let Some(endpoint) = paths::endpoint(request.uri().path()) else {
         return answer::unknown(request.uri().path());
     };
+    shared.settled().await;
     match endpoint {
         Endpoint::Scheduler => scheduler::call(shared, request).await,
         Endpoint::Teardown => teardown::teardown(shared, request).await,

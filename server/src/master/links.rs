@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::BytesMut;
+use coordination::Lease;
 use master_core::{Command, LinkId};
 use prost::Message as _;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
@@ -78,7 +79,7 @@ where
     let (reader, writer) = tokio::io::split(connection);
     let ended = tokio::select! {
         () = leading.over.cancelled() => Ok(()),
-        ended = write(writer, frames) => ended,
+        ended = write(leading.handle.lease(), writer, frames) => ended,
         ended = read(&leading, link, reader) => ended,
     };
     if let Err(error) = ended {
@@ -122,6 +123,7 @@ async fn read(
 }
 
 async fn write(
+    lease: &Lease,
     mut writer: impl AsyncWrite + Unpin,
     mut frames: mpsc::Receiver<Box<MasterFrame>>,
 ) -> Result<(), LinkError> {
@@ -131,6 +133,8 @@ async fn write(
         for frame in waiting.drain(..) {
             recordio::encode_into(&frame.encode_to_vec(), &mut buffer);
         }
+        // What was released before may be sent only while the leader holds its lease.
+        lease.held().await;
         writer.write_all_buf(&mut buffer).await?;
         writer.flush().await?;
     }

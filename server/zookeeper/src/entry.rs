@@ -14,7 +14,10 @@ pub struct Entry {
     pub command: Command,
 }
 
-/// What an entry does. New variants go to the end: older entries must stay readable.
+/// The newest format of entries, and the highest feature level of a cluster.
+pub const NEWEST_FORMAT: u16 = 2;
+
+/// What an entry does. New variants go to the end, with a new format: older entries must stay readable.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Command {
     /// Opens the session of a node's new incarnation and closes those of its older ones.
@@ -31,6 +34,51 @@ pub enum Command {
     },
     /// Changes the client tree and the platform's records, as a whole or not at all.
     Write(Write),
+    /// Opens the session of a client. It outlives the process of the node that it was opened through.
+    OpenClientSession {
+        /// A number that was never used before.
+        session: SessionId,
+        /// The node that the client is connected to.
+        node: NodeId,
+        /// How long the client may be silent, in milliseconds.
+        timeout_ms: u32,
+    },
+    /// Lays records of a coming [`Command::WriteStaged`] aside, where nobody sees them.
+    Stage(Chunk),
+    /// A write whose records did not fit into one entry: applies the chunks staged for its number, in
+    /// order, and then what it carries itself, as a whole or not at all.
+    WriteStaged {
+        /// The write; its records come after the staged ones.
+        write: Write,
+        /// How many chunks belong to it.
+        chunks: u32,
+    },
+}
+
+impl Command {
+    /// The oldest format of entries that has this command (design D14).
+    ///
+    /// A program stops at an entry whose format it does not know, and proposes a command only when every
+    /// member of the cluster knows its format.
+    pub const fn format(&self) -> u16 {
+        match self {
+            Self::OpenSession { .. } | Self::CloseSession { .. } | Self::Write(_) => 1,
+            Self::OpenClientSession { .. } | Self::Stage(_) | Self::WriteStaged { .. } => 2,
+        }
+    }
+}
+
+/// A part of a change that is larger than one entry.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Chunk {
+    /// The session that writes.
+    pub session: SessionId,
+    /// The number that the completing write has in the session.
+    pub sequence: u64,
+    /// Position among the chunks of the write, from 0.
+    pub index: u32,
+    /// Puts and deletes of platform records, in order.
+    pub records: Vec<RecordWrite>,
 }
 
 /// A write of a session.
@@ -97,5 +145,25 @@ pub enum Refusal {
     Forgotten {
         /// The write's number.
         sequence: u64,
+    },
+    /// A session stages more than [`crate::MAX_STAGED_BYTES`].
+    #[error("session {session} stages more than {} bytes", crate::MAX_STAGED_BYTES)]
+    TooMuchStaged {
+        /// The session.
+        session: SessionId,
+    },
+    /// A chunk of the write is missing.
+    #[error("write {sequence} has not all of its {chunks} chunks")]
+    Incomplete {
+        /// The write's number.
+        sequence: u64,
+        /// How many it should have.
+        chunks: u32,
+    },
+    /// A client's session may not touch the platform's records.
+    #[error("session {session} is a client's and cannot write records of the platform")]
+    NotPlatform {
+        /// The session.
+        session: SessionId,
     },
 }

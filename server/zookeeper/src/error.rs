@@ -28,6 +28,9 @@ pub enum ErrorCode {
     /// The node has children.
     #[error("the node has children")]
     NotEmpty,
+    /// The node belongs to the platform.
+    #[error("the node belongs to the platform")]
+    NoAuth,
 }
 
 impl ErrorCode {
@@ -37,6 +40,7 @@ impl ErrorCode {
             Self::RuntimeInconsistency => -2,
             Self::BadArguments => -8,
             Self::NoNode => -101,
+            Self::NoAuth => -102,
             Self::BadVersion => -103,
             Self::NoChildrenForEphemerals => -108,
             Self::NodeExists => -110,

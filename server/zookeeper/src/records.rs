@@ -7,8 +7,8 @@ use bytes::Bytes;
 use imbl::OrdMap;
 use model::RecordWrite;
 
-use crate::Zxid;
 use crate::path::validate;
+use crate::{ChangeKind, Zxid};
 
 /// Bytes that one record may hold.
 pub const MAX_RECORD_BYTES: usize = 1 << 20;
@@ -71,6 +71,16 @@ impl Records {
         self.by_path.get(path)
     }
 
+    /// All records with their paths, in order of the paths.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Record)> {
+        self.by_path.iter().map(|(path, record)| (&**path, record))
+    }
+
+    /// Puts a stored record back.
+    pub(crate) fn put_back(&mut self, path: Arc<str>, record: Record) {
+        self.by_path.insert(path, record);
+    }
+
     /// Number of records.
     pub fn len(&self) -> usize {
         self.by_path.len()
@@ -95,15 +105,16 @@ impl Records {
         itself.into_iter().chain(below).map(|(path, record)| (&**path, record))
     }
 
-    /// Puts or deletes one record. Deleting what is not there changes nothing.
-    pub(crate) fn write(&mut self, zxid: Zxid, write: &RecordWrite) {
+    /// Puts or deletes one record; what that was. Deleting what is not there changes nothing.
+    pub(crate) fn write(&mut self, zxid: Zxid, write: &RecordWrite) -> Option<ChangeKind> {
+        let path = write.path.as_str();
         let Some(value) = &write.value else {
-            self.by_path.remove(write.path.as_str());
-            return;
+            return self.by_path.remove(path).map(|_| ChangeKind::Deleted);
         };
-        let czxid = self.by_path.get(write.path.as_str()).map_or(zxid, |record| record.czxid);
-        let record = Record { value: value.clone(), czxid, mzxid: zxid };
-        self.by_path.insert(write.path.as_str().into(), record);
+        let before = self.by_path.get(path).map(|record| record.czxid);
+        let record = Record { value: value.clone(), czxid: before.unwrap_or(zxid), mzxid: zxid };
+        self.by_path.insert(path.into(), record);
+        Some(if before.is_some() { ChangeKind::Set } else { ChangeKind::Created })
     }
 }
 

@@ -3,6 +3,7 @@
 //! Invariants: the root exists; every other node's parent exists and lists it; an ephemeral node has no
 //! children and is listed under its session. An operation checks everything before it changes anything.
 
+use std::ops::Bound;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -12,9 +13,11 @@ use model::Timestamp;
 use crate::path::{name, parent, validate};
 use crate::{CreateMode, ErrorCode, Operation, OperationResult, SessionId, Znode, Zxid};
 
+mod stored;
+
 /// Who changes the tree, in which entry, and when.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Change {
+pub(crate) struct Stamp {
     pub(crate) session: SessionId,
     pub(crate) zxid: Zxid,
     pub(crate) time: Timestamp,
@@ -54,6 +57,22 @@ impl Tree {
         self.nodes.iter().map(|(path, node)| (&**path, &**node))
     }
 
+    /// The node at `prefix` and all below it, in order of their paths; `/mesos` does not cover `/mesos2`.
+    pub fn under<'a>(
+        &'a self,
+        prefix: &str,
+    ) -> impl Iterator<Item = (&'a str, &'a Znode)> + use<'a> {
+        let prefix = prefix.trim_end_matches('/');
+        let itself = if prefix.is_empty() { "/" } else { prefix };
+        // `0` is the character after `/`, so this range is exactly what begins with `prefix/`.
+        let from: Arc<str> = format!("{prefix}/").into();
+        let to: Arc<str> = format!("{prefix}0").into();
+        let below = self.nodes.range((Bound::Included(from), Bound::Excluded(to)));
+        let below = below.filter(|(path, _)| path.len() > 1);
+        let itself = self.nodes.get_key_value(itself);
+        itself.into_iter().chain(below).map(|(path, node)| (&**path, &**node))
+    }
+
     /// The ephemeral nodes of a session, in order of their paths.
     pub fn ephemerals(&self, session: SessionId) -> impl Iterator<Item = &str> {
         self.ephemerals.get(&session).into_iter().flatten().map(|path| &**path)
@@ -67,14 +86,14 @@ impl Tree {
     /// Does one operation.
     pub(crate) fn perform(
         &mut self,
-        change: Change,
+        stamp: Stamp,
         operation: &Operation,
     ) -> Result<OperationResult, ErrorCode> {
         match operation {
-            Operation::Create { path, data, mode } => self.create(change, path, data, *mode),
-            Operation::Delete { path, version } => self.delete(change.zxid, path, *version),
+            Operation::Create { path, data, mode } => self.create(stamp, path, data, *mode),
+            Operation::Delete { path, version } => self.delete(stamp.zxid, path, *version),
             Operation::SetData { path, data, version } => {
-                self.set_data(change, path, data, *version)
+                self.set_data(stamp, path, data, *version)
             }
             Operation::Check { path, version } => {
                 validate(path)?;
@@ -93,7 +112,7 @@ impl Tree {
 
     fn create(
         &mut self,
-        change: Change,
+        stamp: Stamp,
         path: &str,
         data: &Bytes,
         mode: CreateMode,
@@ -119,22 +138,22 @@ impl Tree {
         }
         let node = Znode {
             data: data.clone(),
-            czxid: change.zxid,
-            mzxid: change.zxid,
-            pzxid: change.zxid,
-            ctime: change.time,
-            mtime: change.time,
-            ephemeral_owner: mode.is_ephemeral().then_some(change.session),
+            czxid: stamp.zxid,
+            mzxid: stamp.zxid,
+            pzxid: stamp.zxid,
+            ctime: stamp.time,
+            mtime: stamp.time,
+            ephemeral_owner: mode.is_ephemeral().then_some(stamp.session),
             ..Znode::default()
         };
         let stat = node.stat();
         self.update_parent(&path, |parent, name| {
             parent.children.insert(name.into());
             parent.creates = parent.creates.wrapping_add(1);
-            parent.pzxid = change.zxid;
+            parent.pzxid = stamp.zxid;
         });
         if mode.is_ephemeral() {
-            self.ephemerals.entry(change.session).or_default().insert(Arc::clone(&path));
+            self.ephemerals.entry(stamp.session).or_default().insert(Arc::clone(&path));
         }
         self.nodes.insert(Arc::clone(&path), Arc::new(node));
         Ok(OperationResult::Created { path, stat })
@@ -162,7 +181,7 @@ impl Tree {
 
     fn set_data(
         &mut self,
-        change: Change,
+        stamp: Stamp,
         path: &str,
         data: &Bytes,
         version: Option<i32>,
@@ -173,16 +192,18 @@ impl Tree {
         let node = Arc::make_mut(node);
         node.data = data.clone();
         node.version = node.version.wrapping_add(1);
-        node.mzxid = change.zxid;
-        node.mtime = change.time;
+        node.mzxid = stamp.zxid;
+        node.mtime = stamp.time;
         Ok(OperationResult::Set { stat: node.stat() })
     }
 
-    /// Deletes every ephemeral node of a session that ends.
-    pub(crate) fn end_session(&mut self, zxid: Zxid, session: SessionId) {
-        for path in self.ephemerals.remove(&session).into_iter().flatten() {
-            self.remove(zxid, &path);
+    /// Deletes every ephemeral node of a session that ends; their paths, in order.
+    pub(crate) fn end_session(&mut self, zxid: Zxid, session: SessionId) -> OrdSet<Arc<str>> {
+        let paths = self.ephemerals.remove(&session).unwrap_or_default();
+        for path in &paths {
+            self.remove(zxid, path);
         }
+        paths
     }
 
     fn forget_ephemeral(&mut self, session: SessionId, path: &str) {

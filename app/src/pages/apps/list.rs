@@ -53,12 +53,15 @@ fn list(live: Live<AppList>) -> impl IntoView {
             view! { <div class="strip warn" data-testid="leader-strip"><Icon name="warn"/><span>{words.not_connected}</span></div> }
         })
     };
+    let disk_full = live.pick(|list| list.disk_full);
+    let full = move || disk_full.get().then(crate::pages::cluster::home::disk_full);
     let instances = Callback::new(move |app: String| {
         rows.with(|rows| rows.iter().find(|row| row.id == app).map_or(1, |row| row.tally.wanted))
     });
     view! {
         <Title text=words.applications/>
         {notice}
+        {full}
         <div class="shell">
             <Facets live=live/>
             <main class="main" id="main">

@@ -85,7 +85,14 @@ fn Notices(facts: Memo<Overview>) -> impl IntoView {
             }
         })
     };
-    view! { {no_leader}{is_open}{no_history} }
+    let is_full = move || facts.with(|facts| facts.disk_full).then(disk_full);
+    view! { {no_leader}{is_full}{is_open}{no_history} }
+}
+
+/// The disk of the master is full.
+pub(crate) fn disk_full() -> impl IntoView {
+    let words = ShellWords::here();
+    view! { <div class="strip warn" data-testid="disk-strip"><Icon name="warn"/><span>{words.disk_full}</span></div> }
 }
 
 #[component]

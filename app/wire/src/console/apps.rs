@@ -309,6 +309,9 @@ pub struct AppList {
     pub totals: AppTotals,
     /// Whether Marathon is registered with a Mesos master.
     pub is_connected: bool,
+    /// No room for the log: changes are refused, reads go on.
+    #[serde(default)]
+    pub disk_full: bool,
 }
 
 /// One instance of an application.

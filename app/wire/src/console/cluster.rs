@@ -127,6 +127,9 @@ pub struct Overview {
     /// Why history is not being kept at the moment: the console warns.
     #[serde(default)]
     pub history_problem: Option<String>,
+    /// No room for the log: changes are refused, reads go on.
+    #[serde(default)]
+    pub disk_full: bool,
 }
 
 /// Which tasks `GET /ui/api/v1/tasks` lists.

@@ -1,12 +1,21 @@
-//! The two things the log asks of a disk that tests and the simulation must see or break.
+//! What the log asks of a disk and that tests and the simulation must see or break.
 
 use std::fs::File;
-use std::io;
+use std::io::{self, Write as _};
 
-/// Makes bytes durable, and ends the process when that cannot be done.
-pub(crate) trait Disk: Send + 'static {
+/// The status with which a process ends after the durable write that `--exit_after_durable_write` names.
+pub(crate) const EXIT_AFTER_WRITE: i32 = 86;
+
+/// Makes files, makes bytes durable, and ends the process when that cannot be done. Clones are one disk.
+pub(crate) trait Disk: Clone + Send + 'static {
+    /// Fills a new file with zeros and returns once they are durable; fails when there is no room.
+    fn fill(&mut self, file: &mut File, bytes: u64) -> io::Result<()>;
+
     /// Returns once everything written to `file` survives a loss of power.
     fn sync(&mut self, file: &File) -> io::Result<()>;
+
+    /// Called when another group of the log is durable and nobody has been told yet.
+    fn group_is_durable(&mut self) {}
 
     /// Ends the process with one sentence: after a failed write or `fdatasync` nobody knows what is on the
     /// disk, so nothing may be acknowledged any more.
@@ -14,12 +23,43 @@ pub(crate) trait Disk: Send + 'static {
 }
 
 /// The machine's file system.
-#[derive(Debug, Default)]
-pub(crate) struct FileDisk;
+#[derive(Debug, Clone, Default)]
+pub(crate) struct FileDisk {
+    /// Groups until the process ends, for tests of what a crash leaves behind.
+    exits_after: Option<u64>,
+}
+
+impl FileDisk {
+    /// Ends the process with status [`EXIT_AFTER_WRITE`] right after the group with this number, from 1, is
+    /// durable.
+    pub(crate) fn exiting_after(groups: Option<u64>) -> Self {
+        Self { exits_after: groups }
+    }
+}
 
 impl Disk for FileDisk {
+    fn fill(&mut self, file: &mut File, bytes: u64) -> io::Result<()> {
+        let zeros = vec![0; 1 << 20];
+        let mut left = bytes;
+        while left > 0 {
+            let chunk = usize::try_from(left).unwrap_or(usize::MAX).min(zeros.len());
+            file.write_all(&zeros[..chunk])?;
+            left -= chunk as u64;
+        }
+        file.sync_all()
+    }
+
     fn sync(&mut self, file: &File) -> io::Result<()> {
         file.sync_data()
+    }
+
+    fn group_is_durable(&mut self) {
+        if let Some(left) = &mut self.exits_after {
+            *left = left.saturating_sub(1);
+            if *left == 0 {
+                std::process::exit(EXIT_AFTER_WRITE);
+            }
+        }
     }
 
     fn halt(&mut self, sentence: &str) {

@@ -74,16 +74,43 @@ impl LogIndex {
         self.last = self.last.min(after).max(self.purged);
     }
 
-    /// Forgets the entries up to `upto`.
+    /// Forgets the entries up to `upto`; their bytes stay until that is on disk.
     pub(crate) fn purge(&mut self, upto: LogIdOf<TypeConfig>) {
         self.purged = self.purged.max(Some(upto));
         self.last = self.last.max(Some(upto));
         while self.newest.front().is_some_and(|entry| entry.index() <= upto.index()) {
             self.newest_bytes -= self.newest.pop_front().as_ref().map_or(0, weight);
         }
-        while self.locations.front().is_some_and(|location| location.last <= upto.index()) {
+    }
+
+    /// Notes that a purge is on disk; the segments before `current` that hold nothing any more are forgotten.
+    pub(crate) fn purge_locations(&mut self, upto: u64, current: u64) -> Vec<u64> {
+        while self.locations.front().is_some_and(|location| location.last <= upto) {
             self.locations.pop_front();
         }
+        let needed = self.locations.front().map_or(current, |location| location.segment);
+        let kept = self.segments.split_off(&needed.min(current));
+        let unused = std::mem::replace(&mut self.segments, kept);
+        unused.into_keys().collect()
+    }
+
+    /// The first entry that is on disk.
+    pub(crate) fn first_located(&self) -> Option<Location> {
+        self.locations.front().copied()
+    }
+
+    /// Bytes of the log from a place on, when its last segment is filled up to `end`.
+    pub(crate) fn bytes_from(&self, from: Location, end: u64) -> u64 {
+        let Some((last, file)) = self.segments.last_key_value() else { return 0 };
+        let segment_bytes = file.metadata().map_or(0, |metadata| metadata.len());
+        let segments = self.locations.back().map_or(*last, |back| back.segment) - from.segment;
+        (segments * segment_bytes + end).saturating_sub(from.offset)
+    }
+
+    /// Where the first entry after `index` is on disk.
+    pub(crate) fn located_after(&self, index: u64) -> Option<Location> {
+        let position = self.locations.partition_point(|location| location.last <= index);
+        self.locations.get(position).copied()
     }
 
     pub(crate) fn add_segment(&mut self, number: u64, file: Arc<File>) {

@@ -2,7 +2,9 @@
 //!
 //! A group that is not whole may be cut only when it is the last thing in the log and something of it never
 //! reached the disk: its end mark, or a whole sector, reads as the zeros that the segment was filled with.
-//! Every other damage hits bytes that were acknowledged, and the node refuses to start.
+//! Every other damage hits bytes that were acknowledged, and the node refuses to start. So it does when the
+//! log ends before a group that is known to have been acknowledged, or when entries are missing before its
+//! beginning.
 
 use std::collections::VecDeque;
 use std::os::unix::fs::FileExt as _;
@@ -10,6 +12,7 @@ use std::sync::Arc;
 
 use openraft::entry::RaftEntry as _;
 
+use super::acknowledged::Acknowledged;
 use super::format::{self, ALIGNMENT, END, FORMAT, HEADER, Header, Item, Seed};
 use super::index::{Location, LogIndex};
 use super::segment::Segment;
@@ -31,14 +34,19 @@ pub(crate) struct Recovered {
     pub(crate) sequence: u64,
     /// Segments that were prepared and not used yet.
     pub(crate) spares: VecDeque<Segment>,
+    /// Segments of which every entry is purged, to be deleted.
+    pub(crate) unused: Vec<u64>,
 }
 
-/// Reads all segments, of which there must be one at least.
+/// Reads all segments; `None` when there are none.
 pub(crate) fn recover(
     disk: &mut impl Disk,
     cluster: u64,
     segments: Vec<Segment>,
+    acknowledged: Option<Acknowledged>,
 ) -> Result<Option<Recovered>, LogError> {
+    let Some(first) = segments.first().map(|segment| segment.number) else { return Ok(None) };
+    check_sizes(&segments, acknowledged)?;
     let mut recovered: Option<Recovered> = None;
     let mut may_follow = true;
     for segment in segments {
@@ -49,13 +57,14 @@ pub(crate) fn recover(
                 return Err(damaged(&segment, 0, what));
             }
         }
-        let mut scan = Scan::read(cluster, segment)?;
+        let mut scan = Scan::read(cluster, segment, acknowledged)?;
         let state = recovered.get_or_insert_with(|| Recovered {
             index: LogIndex::default(),
             current: scan.segment.clone(),
             position: 0,
             sequence: 1,
             spares: VecDeque::new(),
+            unused: Vec::new(),
         });
         state.index.add_segment(scan.segment.number, Arc::clone(&scan.segment.file));
         if scan.is_blank() {
@@ -82,17 +91,94 @@ pub(crate) fn recover(
             scan.erase_tail(disk)?;
         }
     }
-    Ok(recovered)
+    let Some(mut recovered) = recovered else { return Ok(None) };
+    check_end(&recovered, acknowledged)?;
+    // What a killed process had written and not synced is read here, and told from now on.
+    if recovered.position > 0 {
+        let current = &recovered.current;
+        disk.sync(&current.file).map_err(LogError::io("sync", &current.path))?;
+    }
+    drop_purged(&mut recovered, first)?;
+    Ok(Some(recovered))
+}
+
+/// Whether every segment has the size that the log's segments have.
+fn check_sizes(segments: &[Segment], acknowledged: Option<Acknowledged>) -> Result<(), LogError> {
+    let mut expected = acknowledged.map(|acknowledged| acknowledged.segment_bytes);
+    for segment in segments {
+        let length = segment.file.metadata().map_err(LogError::io("read", &segment.path))?.len();
+        let expected = *expected.get_or_insert(length);
+        if length != expected {
+            let what = format!("the file has {length} bytes, the segments of this log {expected}");
+            let (path, offset) = (segment.path.clone(), length.min(expected));
+            return Err(LogError::Damaged { path, offset, what });
+        }
+    }
+    Ok(())
+}
+
+/// Whether the log reaches to the last group that was acknowledged.
+fn check_end(recovered: &Recovered, acknowledged: Option<Acknowledged>) -> Result<(), LogError> {
+    let last = recovered.sequence - 1;
+    match acknowledged {
+        Some(acknowledged) if acknowledged.sequence > last => {
+            let what = format!(
+                "the log ends here with group {last}, but group {} was acknowledged",
+                acknowledged.sequence
+            );
+            let (path, offset) = (recovered.current.path.clone(), recovered.position);
+            Err(LogError::Damaged { path, offset, what })
+        }
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// Forgets what is purged; entries that are missing although they are not purged are a loss.
+fn drop_purged(recovered: &mut Recovered, first_segment: u64) -> Result<(), LogError> {
+    let index = &mut recovered.index;
+    let purged = index.state().last_purged_log_id.map(|id| id.index());
+    let unused = match purged {
+        Some(purged) => index.purge_locations(purged, recovered.current.number),
+        None => Vec::new(),
+    };
+    let is_joined = match (purged, index.first_located()) {
+        (None, _) => first_segment == 1,
+        (Some(purged), Some(first)) => first.first <= purged + 1,
+        (Some(_), None) => true,
+    };
+    if !is_joined {
+        let missing = match (purged, index.first_located()) {
+            (Some(purged), Some(first)) => {
+                format!("entries {} to {} are missing", purged + 1, first.first - 1)
+            }
+            _ => format!("the segments before segment {first_segment} are missing"),
+        };
+        let (number, offset) =
+            index.first_located().map_or((first_segment, 0), |first| (first.segment, first.offset));
+        let path = recovered.current.path.with_file_name(super::segment::name_of(number));
+        return Err(LogError::Damaged { path, offset, what: missing });
+    }
+    recovered.unused = unused;
+    Ok(())
 }
 
 fn damaged(segment: &Segment, offset: usize, what: impl Into<String>) -> LogError {
     LogError::Damaged { path: segment.path.clone(), offset: offset as u64, what: what.into() }
 }
 
+impl Recovered {
+    /// Whether no group was read yet.
+    fn is_untouched(&self) -> bool {
+        self.sequence == 1 && self.position == 0
+    }
+}
+
 /// One segment in memory while it is read.
 struct Scan {
     segment: Segment,
     seed: Seed,
+    /// The last group that is known to have been acknowledged.
+    acknowledged: u64,
     bytes: Vec<u8>,
     position: usize,
     /// The end of what is not zero.
@@ -100,13 +186,18 @@ struct Scan {
 }
 
 impl Scan {
-    fn read(cluster: u64, segment: Segment) -> Result<Self, LogError> {
+    fn read(
+        cluster: u64,
+        segment: Segment,
+        acknowledged: Option<Acknowledged>,
+    ) -> Result<Self, LogError> {
         let length = segment.file.metadata().map_err(LogError::io("read", &segment.path))?.len();
         let mut bytes = vec![0; usize::try_from(length).unwrap_or(usize::MAX)];
         segment.file.read_exact_at(&mut bytes, 0).map_err(LogError::io("read", &segment.path))?;
         let used = end_of_data(&bytes);
         let seed = Seed { cluster, segment: segment.number };
-        Ok(Self { segment, seed, bytes, position: 0, used })
+        let acknowledged = acknowledged.map_or(0, |acknowledged| acknowledged.sequence);
+        Ok(Self { segment, seed, acknowledged, bytes, position: 0, used })
     }
 
     fn is_blank(&self) -> bool {
@@ -118,7 +209,7 @@ impl Scan {
         while self.position < self.used {
             let rest = &self.bytes[self.position..];
             let header = format::header(self.seed, rest);
-            let Some(header) = header else { return self.judge(None) };
+            let Some(header) = header else { return self.judge(state.sequence, None) };
             if header.format > FORMAT {
                 return Err(LogError::NewerFormat {
                     path: self.segment.path.clone(),
@@ -127,13 +218,18 @@ impl Scan {
                     known: FORMAT,
                 });
             }
+            let is_first = self.position == 0 && state.is_untouched();
+            if is_first && self.segment.number > 1 {
+                // The segments before this one are deleted; whether they may be is seen at the end.
+                state.sequence = header.sequence;
+            }
             if state.sequence != header.sequence {
                 let what =
                     format!("group {} is expected here, found {}", state.sequence, header.sequence);
                 return Err(damaged(&self.segment, self.position, what));
             }
             let Some(payload) = format::payload(self.seed, header, rest) else {
-                return self.judge(Some(header));
+                return self.judge(state.sequence, Some(header));
             };
             let items = format::decode_items(payload)
                 .map_err(|what| damaged(&self.segment, self.position, what))?;
@@ -175,9 +271,13 @@ impl Scan {
     }
 
     /// Whether the group at the position, which is not whole, may be cut.
-    fn judge(&self, header: Option<Header>) -> Result<bool, LogError> {
+    fn judge(&self, sequence: u64, header: Option<Header>) -> Result<bool, LogError> {
         if let Some(offset) = self.valid_group_after(self.position) {
             let what = format!("a valid group follows at byte {offset}");
+            return Err(damaged(&self.segment, self.position, what));
+        }
+        if sequence <= self.acknowledged {
+            let what = format!("group {sequence} is damaged, and it was acknowledged");
             return Err(damaged(&self.segment, self.position, what));
         }
         let is_torn = match header {

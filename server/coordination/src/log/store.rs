@@ -4,18 +4,21 @@ use std::fmt::Debug;
 use std::io;
 use std::ops::{Bound, RangeBounds};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex};
 
 use openraft::storage::{IOFlushed, RaftLogStorage};
 use openraft::type_config::alias::{EntryOf, LogIdOf, VoteOf};
 use openraft::{LogState, OptionalSend, RaftLogReader};
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
+use super::acknowledged::{Acknowledged, AcknowledgedFile};
+use super::growth::Growth;
 use super::index::{Found, LogIndex};
+use super::preparer::Preparer;
 use super::recovery::{Recovered, recover};
-use super::segment::{Preparer, create, list, sync_folder};
+use super::segment::{create, list, sync_folder};
 use super::vote_file::VoteFile;
 use super::writer::{Group, Request, Writer, lock, read_entries};
 use super::{Disk, LogError};
@@ -26,7 +29,26 @@ use crate::raft::TypeConfig;
 pub(crate) struct LogStore {
     reader: LogReader,
     requests: Sender<Request>,
-    disk_full: Arc<AtomicBool>,
+    disk_full: watch::Receiver<bool>,
+    growth: Arc<Growth>,
+    /// Bytes that are left in the segment that is being written.
+    room: Arc<AtomicU64>,
+    /// Bytes that are kept for what is under way when the disk is full, and for raft itself.
+    reserve: u64,
+    end: (PathBuf, u64),
+}
+
+/// Where the log begins and ends, as it was opened.
+#[derive(Debug, Clone)]
+pub(crate) struct LogBounds {
+    /// Everything up to this entry is gone.
+    pub(crate) purged: Option<LogIdOf<TypeConfig>>,
+    /// The last entry.
+    pub(crate) last: Option<LogIdOf<TypeConfig>>,
+    /// The file in which the log ends.
+    pub(crate) end_path: PathBuf,
+    /// Where it ends there.
+    pub(crate) end_offset: u64,
 }
 
 /// Reads entries and the vote, also while they are being written.
@@ -54,21 +76,44 @@ impl LogStore {
                 sync_folder(parent)?;
             }
         }
-        let recovered = match recover(&mut disk, cluster, list(folder)?)? {
+        let (acknowledged, bound) = AcknowledgedFile::open(folder, cluster)?;
+        let recovered = match recover(&mut disk, cluster, list(folder)?, bound)? {
             Some(recovered) => recovered,
-            None => begin(folder, segment_bytes)?,
+            None if bound.is_some_and(|bound| bound.sequence > 0) => {
+                let what = "there is no segment, but groups were acknowledged".to_owned();
+                return Err(LogError::Damaged { path: folder.to_owned(), offset: 0, what });
+            }
+            None => begin(&mut disk, folder, segment_bytes)?,
         };
-        let Recovered { mut index, current, position, sequence, spares } = recovered;
-        let log_is_empty = index.state().last_log_id.is_none();
-        let (vote_file, vote) = VoteFile::open(folder, cluster, log_is_empty)?;
+        let log_is_empty = recovered.index.state().last_log_id.is_none();
+        let (vote_file, vote) =
+            VoteFile::open(folder, cluster, log_is_empty, bound.map_or(0, |bound| bound.vote))?;
+        Self::start(disk, folder, cluster, recovered, (acknowledged, vote_file, vote), guard)
+    }
+
+    /// Starts the threads of a log that was read.
+    fn start(
+        disk: impl Disk,
+        folder: &Path,
+        cluster: u64,
+        recovered: Recovered,
+        (acknowledged, vote_file, vote): (AcknowledgedFile, VoteFile, Option<VoteOf<TypeConfig>>),
+        guard: impl Send + 'static,
+    ) -> Result<Self, LogError> {
+        let Recovered { mut index, current, position, sequence, spares, unused } = recovered;
         index.vote = vote;
         let segment_bytes =
             current.file.metadata().map_err(LogError::io("read", &current.path))?.len();
+        let vote = vote_file.sequence();
+        acknowledged.note(Acknowledged { sequence: sequence - 1, segment_bytes, vote })?;
         let index = Arc::new(Mutex::new(index));
-        let disk_full = Arc::new(AtomicBool::new(false));
+        let (growth, room) =
+            (Arc::<Growth>::default(), Arc::new(AtomicU64::new(segment_bytes - position)));
+        let (full, disk_full) = watch::channel(false);
+        let end = (current.path.clone(), position);
         let threads = || -> io::Result<Sender<Request>> {
-            let preparer =
-                Preparer::start(folder.to_owned(), segment_bytes, Arc::clone(&disk_full))?;
+            let preparer = Preparer::start(disk.clone(), folder.to_owned(), segment_bytes, full)?;
+            preparer.remove(unused);
             let (requests, incoming) = channel();
             let writer = Writer {
                 disk,
@@ -80,6 +125,9 @@ impl LogStore {
                 spares,
                 preparer,
                 vote_file,
+                acknowledged,
+                growth: Arc::clone(&growth),
+                room: Arc::clone(&room),
                 index: Arc::clone(&index),
                 group: Group::default(),
             };
@@ -94,12 +142,48 @@ impl LogStore {
         };
         let requests = threads().map_err(LogError::io("start the threads of", folder))?;
         let reader = LogReader { index, cluster, folder: PathBuf::from(folder).into() };
-        Ok(Self { reader, requests, disk_full })
+        let reserve = segment_bytes / 4;
+        Ok(Self { reader, requests, disk_full, growth, room, reserve, end })
     }
 
-    /// Whether the next segment cannot be made, so that no new writes may be taken.
+    /// Where the log began and ended when it was opened.
+    pub(crate) fn bounds(&self) -> LogBounds {
+        let LogState { last_purged_log_id, last_log_id } = lock(&self.reader.index).state();
+        let (end_path, end_offset) = self.end.clone();
+        LogBounds { purged: last_purged_log_id, last: last_log_id, end_path, end_offset }
+    }
+
+    /// Counts what the opened log holds after this entry as growth.
+    pub(crate) fn grown_since(&self, entry: Option<u64>) {
+        let index = lock(&self.reader.index);
+        let from = match entry {
+            Some(entry) => index.located_after(entry),
+            None => index.first_located(),
+        };
+        if let Some(from) = from {
+            self.growth.add(index.bytes_from(from, self.end.1));
+        }
+    }
+
+    /// Bytes by which the log has grown.
+    pub(crate) fn growth(&self) -> u64 {
+        self.growth.bytes()
+    }
+
+    /// Waits until the log has grown to this many bytes. One waits at a time.
+    pub(crate) async fn grown_to(&self, bytes: u64) {
+        self.growth.reaches(bytes).await;
+    }
+
+    /// Says whether the next segment cannot be made; whoever takes writes from outside refuses them then.
+    pub(crate) fn watch_disk_full(&self) -> watch::Receiver<bool> {
+        self.disk_full.clone()
+    }
+
+    /// Whether the next segment cannot be made and the current one has only its reserve left, so that no new
+    /// writes may be taken at all.
     pub(crate) fn is_disk_full(&self) -> bool {
-        self.disk_full.load(Ordering::Acquire)
+        *self.disk_full.borrow() && self.room.load(Ordering::Acquire) < self.reserve
     }
 
     /// Writes what is left; afterwards the log takes nothing more.
@@ -115,11 +199,12 @@ impl LogStore {
     }
 }
 
-fn begin(folder: &Path, segment_bytes: u64) -> Result<Recovered, LogError> {
-    let current = create(folder, 1, segment_bytes)?;
+fn begin(disk: &mut impl Disk, folder: &Path, segment_bytes: u64) -> Result<Recovered, LogError> {
+    let current = create(disk, folder, 1, segment_bytes)?;
     let mut index = LogIndex::default();
     index.add_segment(1, Arc::clone(&current.file));
-    Ok(Recovered { index, current, position: 0, sequence: 1, spares: [].into() })
+    let (spares, unused) = ([].into(), Vec::new());
+    Ok(Recovered { index, current, position: 0, sequence: 1, spares, unused })
 }
 
 impl RaftLogReader<TypeConfig> for LogReader {

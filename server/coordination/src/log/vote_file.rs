@@ -38,11 +38,12 @@ impl VoteFile {
     /// Opens the file, or makes it, and reads the newest vote.
     ///
     /// With entries in the log there must have been a vote, so `log_is_empty` decides whether a file without
-    /// any is an honest beginning or a loss.
+    /// any is an honest beginning or a loss. So does `acknowledged`, the last vote that somebody was told of.
     pub(crate) fn open(
         folder: &Path,
         cluster: u64,
         log_is_empty: bool,
+        acknowledged: u64,
     ) -> Result<(Self, Option<VoteOf<TypeConfig>>), LogError> {
         let path = folder.join("vote");
         let is_new = !path.exists();
@@ -59,7 +60,8 @@ impl VoteFile {
             sync_folder(folder)?;
         }
         let mut bytes = vec![0; 2 * SLOT];
-        file.read_exact_at(&mut bytes, 0).map_err(LogError::io("read", &path))?;
+        file.read_exact_at(&mut bytes, 0)
+            .map_err(|_| damaged(path.clone(), "it is shorter than two slots"))?;
         let seed = Seed { cluster, segment: 0 };
         let (first, second) = (read_slot(seed, &bytes[..SLOT]), read_slot(seed, &bytes[SLOT..]));
         let newest = match (first, second) {
@@ -74,8 +76,18 @@ impl VoteFile {
                 return Err(damaged(path, "there is no vote, but the log has entries"));
             }
         };
+        let found = newest.as_ref().map_or(0, |(sequence, _)| *sequence);
+        if found < acknowledged {
+            let what = format!("vote {acknowledged} was acknowledged, the newest here is {found}");
+            return Err(damaged(path, what));
+        }
         let (sequence, vote) = newest.map_or((0, None), |(sequence, vote)| (sequence, Some(vote)));
         Ok((Self { path, file, seed, sequence }, vote))
+    }
+
+    /// The number of the newest vote.
+    pub(crate) fn sequence(&self) -> u64 {
+        self.sequence
     }
 
     /// Writes a vote into the older slot and makes it durable.

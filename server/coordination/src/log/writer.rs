@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::error::Error as _;
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, TryRecvError};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -12,9 +13,12 @@ use openraft::storage::IOFlushed;
 use openraft::type_config::alias::{EntryOf, LogIdOf, VoteOf};
 use tokio::sync::oneshot;
 
+use super::acknowledged::{Acknowledged, AcknowledgedFile};
 use super::format::{self, HEADER, Item, Seed};
+use super::growth::Growth;
 use super::index::{Location, LogIndex};
-use super::segment::{Preparer, Segment};
+use super::preparer::Preparer;
+use super::segment::Segment;
 use super::vote_file::VoteFile;
 use super::{Disk, LogError};
 use crate::raft::TypeConfig;
@@ -42,6 +46,7 @@ pub(crate) enum Request {
 enum Noted {
     Located { first: u64, last: u64 },
     Truncated(Option<LogIdOf<TypeConfig>>),
+    Purged(u64),
 }
 
 /// The state of the writing thread.
@@ -55,6 +60,10 @@ pub(crate) struct Writer<D> {
     pub(crate) spares: VecDeque<Segment>,
     pub(crate) preparer: Preparer,
     pub(crate) vote_file: VoteFile,
+    pub(crate) acknowledged: AcknowledgedFile,
+    pub(crate) growth: Arc<Growth>,
+    /// Bytes that are left in the segment.
+    pub(crate) room: Arc<AtomicU64>,
     pub(crate) index: Arc<Mutex<LogIndex>>,
     pub(crate) group: Group,
 }
@@ -117,15 +126,19 @@ impl<D: Disk> Writer<D> {
                 self.group.flushed.push(flushed);
             }
             Request::Truncate(after) => {
-                self.encode(&Item::Truncate(after))?;
                 self.group.noted.push(Noted::Truncated(after));
+                self.encode(&Item::Truncate(after))?;
             }
-            Request::Purge(upto) => self.encode(&Item::Purge(upto))?,
+            Request::Purge(upto) => {
+                self.group.noted.push(Noted::Purged(upto.index()));
+                self.encode(&Item::Purge(upto))?;
+            }
             Request::Committed(committed) => self.group.committed = Some(committed),
             Request::Vote(vote, saved) => {
                 self.flush()?;
                 let result = self.vote_file.save(&mut self.disk, &vote);
                 self.or_halt(result)?;
+                self.note_acknowledged(self.sequence - 1)?;
                 let _ = saved.send(());
             }
             Request::Close(closed) => {
@@ -200,12 +213,23 @@ impl<D: Disk> Writer<D> {
             .map_err(LogError::io("write", path))
             .and_then(|()| self.disk.sync(&self.segment.file).map_err(LogError::io("sync", path)));
         self.or_halt(written)?;
+        self.disk.group_is_durable();
+        self.note_acknowledged(self.sequence)?;
         self.note();
         self.sequence += 1;
         self.position += group.len() as u64;
+        self.room.store(self.segment_bytes - self.position, Ordering::Release);
+        self.growth.add(group.len() as u64);
         self.answer();
         self.order_spare();
         Ok(())
+    }
+
+    /// Notes what is durable, up to this group, before anybody is told.
+    fn note_acknowledged(&mut self, sequence: u64) -> Result<(), Stop> {
+        let (segment_bytes, vote) = (self.segment_bytes, self.vote_file.sequence());
+        let noted = self.acknowledged.note(Acknowledged { sequence, segment_bytes, vote });
+        self.or_halt(noted)
     }
 
     fn answer(&mut self) {
@@ -216,6 +240,7 @@ impl<D: Disk> Writer<D> {
 
     fn note(&mut self) {
         let (segment, offset) = (self.segment.number, self.position);
+        let mut unused = Vec::new();
         let mut index = lock(&self.index);
         for noted in self.group.noted.drain(..) {
             match noted {
@@ -224,8 +249,11 @@ impl<D: Disk> Writer<D> {
                     index.written_through(last);
                 }
                 Noted::Truncated(after) => index.truncate_locations(after),
+                Noted::Purged(upto) => unused.extend(index.purge_locations(upto, segment)),
             }
         }
+        drop(index);
+        self.preparer.remove(unused);
     }
 
     /// Moves on to the next segment when the group does not fit into this one.
@@ -315,7 +343,7 @@ fn read_group(
     location: Location,
     file: &std::fs::File,
 ) -> Result<Vec<Item>, LogError> {
-    let path = folder.join(format!("{:010}.segment", location.segment));
+    let path = super::segment::path_of(folder, location.segment);
     let damaged =
         |what: String| LogError::Damaged { path: path.clone(), offset: location.offset, what };
     let seed = Seed { cluster, segment: location.segment };

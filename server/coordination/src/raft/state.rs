@@ -1,8 +1,9 @@
 //! The state machine as openraft sees it, and what it publishes for readers.
 //!
 //! Invariant: what an entry changed is published before anybody gets the entry's outcome, so a writer reads
-//! its own writes. The state lives in memory and is rebuilt by replaying the log at start; snapshots are
-//! immutable roots in memory and are not written to disk yet.
+//! its own writes. The state lives in memory and is rebuilt at start from the newest snapshot and the log
+//! behind it. Writing a snapshot to disk is `crate::snapshot`'s work; here it is an immutable root in memory,
+//! of which raft is told once it is durable.
 
 use std::io;
 use std::sync::Arc;
@@ -19,19 +20,21 @@ use zookeeper_core::StateMachine;
 
 use super::{Applied, TypeConfig};
 use crate::election::{Election, Leader};
+use crate::subscription::Subscriptions;
 
 /// The state at one log position; a clone costs O(1).
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Image {
-    state: StateMachine,
-    applied: Option<LogIdOf<TypeConfig>>,
-    membership: StoredMembershipOf<TypeConfig>,
+    pub(crate) state: StateMachine,
+    pub(crate) applied: Option<LogIdOf<TypeConfig>>,
+    pub(crate) membership: StoredMembershipOf<TypeConfig>,
 }
 
 /// What readers see: the newest state, and the leaders that follow from it.
 #[derive(Debug)]
 pub(crate) struct Published {
     state: ArcSwap<StateMachine>,
+    pub(crate) subscriptions: Subscriptions,
     mesos: Board,
     marathon: Board,
 }
@@ -47,6 +50,7 @@ impl Published {
     pub(crate) fn new() -> Arc<Self> {
         Arc::new(Self {
             state: ArcSwap::default(),
+            subscriptions: Subscriptions::default(),
             mesos: Board::default(),
             marathon: Board::default(),
         })
@@ -103,9 +107,34 @@ impl StateStore {
     pub(crate) fn new(published: Arc<Published>) -> Self {
         Self { image: Image::default(), snapshot: Arc::default(), published }
     }
+
+    /// Begins with the state of a snapshot that is on disk.
+    pub(crate) fn restored(published: Arc<Published>, image: Image) -> Self {
+        published.publish(&image.state);
+        Self {
+            image: image.clone(),
+            snapshot: Arc::new(ArcSwap::from_pointee(Some(image))),
+            published,
+        }
+    }
+
+    /// The state as it is now.
+    pub(crate) fn image(&self) -> Image {
+        self.image.clone()
+    }
+
+    /// Takes up a snapshot that is on disk: the next one that raft asks for is this.
+    pub(crate) fn set_snapshot(&self, image: Image) {
+        self.snapshot.store(Arc::new(Some(image)));
+    }
 }
 
 impl Image {
+    /// The last entry that it includes.
+    pub(crate) fn index(&self) -> Option<u64> {
+        self.applied.as_ref().map(LogIdOf::<TypeConfig>::index)
+    }
+
     fn snapshot(self) -> SnapshotOf<TypeConfig, Self> {
         let meta = SnapshotMetaOf::<TypeConfig> {
             last_log_id: self.applied,
@@ -130,6 +159,7 @@ impl RaftStateMachine<TypeConfig> for StateStore {
         Strm: Stream<Item = Result<EntryResponder<TypeConfig>, io::Error>> + Unpin + OptionalSend,
     {
         let mut answers = Vec::new();
+        let mut changed = Vec::new();
         while let Some((entry, responder)) = entries.try_next().await? {
             let id = entry.log_id();
             self.image.applied = Some(id);
@@ -139,7 +169,9 @@ impl RaftStateMachine<TypeConfig> for StateStore {
             let outcome = match &entry.payload {
                 EntryPayload::Normal(proposal) => {
                     let entry = proposal.entry().map_err(io::Error::other)?;
-                    Some(self.image.state.apply(id.leader_id.term, &entry))
+                    let outcome = self.image.state.apply(id.leader_id.term, &entry);
+                    changed.push((self.image.state.zxid(), self.image.state.changes().to_vec()));
+                    Some(outcome)
                 }
                 EntryPayload::Blank | EntryPayload::Membership(_) => None,
             };
@@ -148,10 +180,22 @@ impl RaftStateMachine<TypeConfig> for StateStore {
             }
         }
         self.published.publish(&self.image.state);
+        for (zxid, changes) in changed {
+            self.published.subscriptions.changed(zxid, &changes);
+        }
         for (responder, applied) in answers {
             responder.send(applied);
         }
         Ok(())
+    }
+
+    /// A snapshot that raft must have is of the present; otherwise it is the one that is on disk.
+    async fn try_create_snapshot_builder(&mut self, force: bool) -> Option<ImageBuilder> {
+        if force {
+            return Some(self.get_snapshot_builder().await);
+        }
+        let image = (**self.snapshot.load()).clone()?;
+        Some(ImageBuilder { image, snapshot: Arc::clone(&self.snapshot) })
     }
 
     async fn get_snapshot_builder(&mut self) -> ImageBuilder {
@@ -166,6 +210,7 @@ impl RaftStateMachine<TypeConfig> for StateStore {
         self.image = image.clone();
         self.snapshot.store(Arc::new(Some(image)));
         self.published.publish(&self.image.state);
+        self.published.subscriptions.replaced();
         Ok(())
     }
 

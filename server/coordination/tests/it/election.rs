@@ -1,16 +1,10 @@
 //! Standing, leading, losing and fencing.
 
 use bytes::Bytes;
-use coordination::{Election, Node, Refusal, SessionError, WriteError};
+use coordination::{Election, Refusal, SessionError, WriteError};
 use model::RecordWrite;
 
-use crate::node;
-
-async fn standing_node() -> (tempfile::TempDir, Node) {
-    let folder = tempfile::tempdir().unwrap();
-    let node = node(folder.path()).await;
-    (folder, node)
-}
+use crate::standing_node;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_only_candidate_leads_and_is_seen_to_lead() {
@@ -73,7 +67,7 @@ async fn a_leadership_is_lost_when_the_node_stops() {
     let error = session.write(&leadership.fence, Vec::new()).await.unwrap_err();
     assert_eq!(error, WriteError::Stopped);
     let error = session.campaign(Election::Mesos, Bytes::new()).await.unwrap_err();
-    assert_eq!(error, SessionError::NoLease);
+    assert_eq!(error, SessionError::Stopped);
 }
 
 #[tokio::test(flavor = "multi_thread")]

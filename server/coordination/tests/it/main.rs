@@ -4,7 +4,12 @@
 
 mod election;
 mod kill;
+mod large;
+mod lease;
+mod pause;
 mod restart;
+mod session;
+mod snapshot;
 
 use coordination::{Config, Node, NodeId};
 use model::Timestamp;
@@ -15,6 +20,13 @@ pub(crate) const SEGMENT_BYTES: u64 = 8 << 20;
 /// Starts node 1 in `folder`.
 pub(crate) async fn node(folder: &std::path::Path) -> Node {
     Node::start(config(folder)).await.unwrap()
+}
+
+/// A node in a folder of its own.
+pub(crate) async fn standing_node() -> (tempfile::TempDir, Node) {
+    let folder = tempfile::tempdir().unwrap();
+    let node = node(folder.path()).await;
+    (folder, node)
 }
 
 pub(crate) fn config(folder: &std::path::Path) -> Config {

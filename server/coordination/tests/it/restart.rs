@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use coordination::{
-    Election, Leadership, MAX_RECORD_BYTES, Node, Refusal, Session, StartError, WriteError,
+    CLUSTER_RECORD, Election, Leadership, MAX_RECORD_BYTES, Node, Refusal, Session, StartError,
+    WriteError,
 };
 use model::RecordWrite;
 
@@ -15,7 +16,9 @@ async fn lead(session: &Session) -> Leadership {
 }
 
 fn records(session: &Session, prefix: &str) -> BTreeMap<String, Bytes> {
-    session.load(prefix).iter().map(|(path, value)| (path.to_owned(), value.clone())).collect()
+    let loaded = session.load(prefix);
+    let records = loaded.iter().filter(|(path, _)| *path != CLUSTER_RECORD);
+    records.map(|(path, value)| (path.to_owned(), value.clone())).collect()
 }
 
 fn put(index: usize) -> RecordWrite {
@@ -110,8 +113,9 @@ async fn a_failed_write_is_undone_as_a_whole_and_nothing_of_its_leadership_follo
     let node = node(folder.path()).await;
     let session = node.session();
     let large = RecordWrite::put("/large", vec![0; MAX_RECORD_BYTES + 1]);
-    let five = (0..5).map(|index| RecordWrite::put(format!("/{index}"), vec![0; MAX_RECORD_BYTES]));
-    for failing in [vec![put(1), large], five.collect()] {
+    let blob = Bytes::from(vec![0; MAX_RECORD_BYTES]);
+    let many = (0..64).map(|index| RecordWrite::put(format!("/{index}"), blob.clone()));
+    for failing in [vec![put(1), large], many.collect()] {
         let leadership = lead(&session).await;
         let fence = &leadership.fence;
         let failing = session.propose(fence, failing).await;

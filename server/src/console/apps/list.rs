@@ -49,6 +49,7 @@ pub(super) fn apps(snapshot: &Snapshot, now: Instant, query: &AppsQuery) -> AppL
         health,
         totals,
         is_connected: snapshot.master.is_some(),
+        disk_full: false,
     }
 }
 

@@ -89,6 +89,7 @@ pub(super) fn overview(snapshot: &Snapshot, facts: &ProcessFacts) -> Overview {
         },
         open_without_credentials: facts.open_without_credentials,
         history_problem: None,
+        disk_full: facts.storage.is_full(),
     }
 }
 

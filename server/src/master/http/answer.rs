@@ -93,6 +93,11 @@ pub(super) fn method_not_allowed(expected: &'static str, received: &Method) -> R
     response
 }
 
+/// The answer to what would have to be stored, while there is no room for it.
+pub(super) fn disk_full() -> Response {
+    text(StatusCode::SERVICE_UNAVAILABLE, coordination::WriteError::DiskFull.to_string())
+}
+
 /// Where the leading master is.
 pub(super) enum Leader {
     /// There is none.
@@ -110,6 +115,7 @@ pub(super) fn leader(shared: &Shared) -> Leader {
         .and_then(|content| serde_json::from_slice::<wire::mesos::v1::MasterInfo>(&content).ok());
     match info {
         None => Leader::None,
+        Some(info) if info.pid() == shared.config.pid() && shared.is_suspended() => Leader::None,
         Some(info) if info.pid() == shared.config.pid() => Leader::Recovering,
         Some(info) => {
             let address = info.address.as_ref().and_then(|address| address.ip.clone());

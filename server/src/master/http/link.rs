@@ -24,6 +24,7 @@ const PROOF_WITHIN: Duration = Duration::from_secs(10);
 
 /// Upgrades the connection, if this process leads and the agent may connect.
 pub(super) async fn open(State(shared): State<Arc<Shared>>, mut request: Request) -> Response {
+    shared.settled().await;
     let Some(leading) = shared.leading() else {
         return answer::not_leading(&shared, wire::link::PATH);
     };

@@ -55,6 +55,9 @@ pub(super) async fn call(shared: Arc<Shared>, request: Request) -> Response {
         return answer::text(StatusCode::BAD_REQUEST, problem);
     }
     if call.r#type() == call::Type::Subscribe {
+        if shared.storage.is_full() {
+            return answer::disk_full();
+        }
         return subscribe(leading, &parts.headers, call).await;
     }
     if call.r#type() == call::Type::Unknown {

@@ -32,6 +32,9 @@ pub(super) async fn teardown(shared: Arc<Shared>, request: Request) -> Response 
         let problem = "Missing 'frameworkId' query parameter in the request body";
         return answer::text(StatusCode::BAD_REQUEST, problem);
     };
+    if shared.storage.is_full() {
+        return answer::disk_full();
+    }
     let framework = framework.into();
     match leading.call(|request| Command::Teardown { request, framework }).await {
         Ok(Reply::Accepted | Reply::Done) => StatusCode::OK.into_response(),

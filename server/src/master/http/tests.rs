@@ -25,6 +25,9 @@ use crate::clock::Clock;
 use crate::driver::Journal;
 use crate::master::{MasterConfig, election, links};
 
+mod full;
+mod suspended;
+
 const JSON: &str = "application/json";
 const PROTOBUF: &str = "application/x-protobuf";
 
@@ -55,6 +58,10 @@ impl Drop for Cluster {
 
 /// A process with a master that does not lead.
 fn follower() -> Cluster {
+    follower_on(coordination::Storage::endless())
+}
+
+fn follower_on(storage: coordination::Storage) -> Cluster {
     let build = Build {
         at: model::Timestamp::from_millis(1_699_920_000_000),
         by: Some("builder".to_owned()),
@@ -67,6 +74,7 @@ fn follower() -> Cluster {
     let (_, snapshot) = watch::channel(None);
     let stop = CancellationToken::new();
     let shared = Arc::new(Shared {
+        storage,
         config,
         clock: Clock,
         tracker: TaskTracker::new(),
@@ -80,7 +88,12 @@ fn follower() -> Cluster {
 
 /// A process whose master leads.
 async fn cluster() -> Cluster {
-    let mut cluster = follower();
+    cluster_on(Immediately).await
+}
+
+/// A process whose master leads and writes to `journal`.
+async fn cluster_on(journal: impl Journal) -> Cluster {
+    let mut cluster = follower_on(journal.storage());
     let core = cluster.shared.config.core(&MasterId::new("m"), Epoch(7));
     let (now, wall) = (Clock.now(), Clock.wall());
     let recovery: Recovery = master_core::Master::recover(core, now, wall, []).unwrap();
@@ -88,7 +101,7 @@ async fn cluster() -> Cluster {
     cluster.snapshot = snapshot;
     let shared = Arc::clone(&cluster.shared);
     cluster.shared.tracker.spawn(async move {
-        election::serve(recovery, Immediately, &shared, &publish).await;
+        election::serve(recovery, journal, &shared, &publish).await;
     });
     cluster.until(|_| true).await;
     cluster

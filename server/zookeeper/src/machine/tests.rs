@@ -1,14 +1,13 @@
 //! The state machine against the rules of `zookeeper.md`, and against a naive model.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 use bytes::Bytes;
-use model::{Epoch, RecordWrite, Timestamp};
+use model::Epoch;
 use proptest::prelude::*;
 
 use super::*;
-use crate::{CreateMode, ErrorCode, Operation};
+use crate::CreateMode;
 
 const ONE: SessionId = SessionId(1);
 const TWO: SessionId = SessionId(2);
@@ -336,7 +335,8 @@ fn check_tree(machine: &StateMachine) {
             ephemerals.entry(session).or_default().insert(path);
         }
     }
-    for (session, _) in machine.sessions() {
+    for (session, open) in machine.sessions() {
+        assert!(open.staged_bytes() <= MAX_STAGED_BYTES);
         let listed: BTreeSet<_> = tree.ephemerals(session).collect();
         assert_eq!(listed, ephemerals.remove(&session).unwrap_or_default());
     }
@@ -417,3 +417,8 @@ proptest! {
         }
     }
 }
+
+mod clients;
+mod staging;
+mod stored;
+mod watching;

@@ -12,7 +12,7 @@ struct Builder;
 impl StoreBuilder<TypeConfig, LogStore, StateStore, TempDir> for Builder {
     async fn build(&self) -> Result<(TempDir, LogStore, StateStore), StorageError<TypeConfig>> {
         let folder = tempfile::tempdir().unwrap();
-        let log = LogStore::open(FileDisk, folder.path(), CLUSTER, SEGMENT, ()).unwrap();
+        let log = LogStore::open(FileDisk::default(), folder.path(), CLUSTER, SEGMENT, ()).unwrap();
         Ok((folder, log, StateStore::new(Published::new())))
     }
 }

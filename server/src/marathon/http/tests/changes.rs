@@ -1,5 +1,7 @@
 //! Requests that change something.
 
+use std::sync::atomic::Ordering;
+
 use axum::body::Body;
 use axum::http::Request;
 use serde_json::{Value, json};
@@ -270,4 +272,24 @@ async fn a_deployment_is_rolled_back_or_stopped() {
         missing.json(),
         json!({"message": "DeploymentPlan nope does not exist", "details": []})
     );
+}
+
+#[tokio::test]
+async fn on_a_full_disk_changes_answer_503_with_the_reason_and_reads_go_on() {
+    let (cluster, api) = Cluster::leading();
+    assert_eq!(send(&api, "POST", "/v2/apps", Some(nginx())).await.status, 201);
+    cluster.is_disk_full.store(true, Ordering::SeqCst);
+    let refused = (503, "the disk is full: the log cannot grow".to_owned());
+    let scaled = Some(json!({"instances": 3}));
+    for (method, path, body) in [
+        ("PUT", "/v2/apps/nginx?force=true", scaled),
+        ("DELETE", "/v2/apps/nginx", None),
+        ("POST", "/v2/apps/nginx/restart", None),
+    ] {
+        assert_eq!(send(&api, method, path, body).await.error(), refused, "{method} {path}");
+    }
+    assert_eq!(get(&api, "/v2/apps/nginx").await.json()["app"]["instances"], 1);
+    cluster.is_disk_full.store(false, Ordering::SeqCst);
+    let deleted = send(&api, "DELETE", "/v2/apps/nginx?force=true", None).await;
+    assert_eq!(deleted.status, 200, "{}", deleted.text);
 }

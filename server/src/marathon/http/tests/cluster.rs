@@ -1,5 +1,6 @@
 //! The bare core behind the API, fed with offers and statuses by hand.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use axum::Router;
@@ -29,6 +30,8 @@ pub(in super::super) struct Cluster {
     events: Events,
     config: MarathonConfig,
     leads: bool,
+    /// Whether changes are refused for want of room.
+    pub(super) is_disk_full: AtomicBool,
 }
 
 struct State {
@@ -64,6 +67,7 @@ impl Cluster {
             events: Events::new(64),
             config: MarathonConfig::new("10.0.0.1", 8080),
             leads,
+            is_disk_full: AtomicBool::new(false),
         });
         cluster.apply(Command::Subscribed {
             framework: FrameworkId::new("f-0000"),
@@ -163,6 +167,9 @@ impl Backend for Cluster {
     }
 
     fn ask(&self, command: MakeCommand) -> BoxFuture<'_, Result<Reply, AskError>> {
+        if self.is_disk_full.load(Ordering::SeqCst) {
+            return async move { Err(AskError::DiskFull) }.boxed();
+        }
         let request = {
             let mut state = self.core.lock().unwrap();
             state.requests += 1;

@@ -91,7 +91,12 @@ impl Reading {
                 }
             }
         }
-        Some(chunk.freeze())
+        // What was released before may be sent only while the leader holds its lease.
+        tokio::select! {
+            biased;
+            () = self.leading.over.cancelled() => None,
+            () = self.leading.handle.lease().held() => Some(chunk.freeze()),
+        }
     }
 }
 
