@@ -333,6 +333,41 @@ mod tests {
     }
 
     #[test]
+    fn the_bytes_of_entries_stay_what_they_were() {
+        let records = || vec![RecordWrite::put("/b", "y")];
+        let create = Operation::Create {
+            path: "/a".into(),
+            data: bytes::Bytes::from_static(b"x"),
+            mode: zookeeper_core::CreateMode::EphemeralSequential,
+        };
+        let write = Write {
+            session: SessionId(7),
+            sequence: 3,
+            answered: 2,
+            fence: None,
+            operations: vec![create],
+            records: records(),
+        };
+        let chunk = Chunk { session: SessionId(7), sequence: 3, index: 1, records: records() };
+        let written = b"\x07\x03\x02\x00\x01\x00\x02/a\x01x\x03\x01\x02/b\x01\x01y";
+        let cases = [
+            (1, Command::Write(write.clone()), [b"\x02\x02", &written[..]].concat()),
+            (2, Command::Stage(chunk), b"\x02\x04\x07\x03\x01\x01\x02/b\x01\x01y".to_vec()),
+            (
+                2,
+                Command::WriteStaged { write, chunks: 9 },
+                [b"\x02\x05", &written[..], b"\x09"].concat(),
+            ),
+        ];
+        for (format, command, bytes) in cases {
+            let entry = Entry { time: Timestamp::from_millis(1), command };
+            let proposal = Proposal::new(&entry).unwrap();
+            assert_eq!((proposal.format, &*proposal.body), (format, &*bytes), "{entry:?}");
+            assert_eq!(proposal.entry(), Ok(entry));
+        }
+    }
+
+    #[test]
     fn a_chunk_with_the_largest_record_fits_into_an_entry_and_a_change_into_what_may_be_staged() {
         const { assert!(CHUNK_BYTES + MAX_RECORD_BYTES < MAX_ENTRY_BYTES) };
         assert_eq!(u64::try_from(MAX_CHANGE_BYTES), Ok(MAX_STAGED_BYTES));

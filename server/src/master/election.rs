@@ -99,6 +99,8 @@ pub(crate) async fn serve<J: Journal>(
     publish: &Publish,
 ) {
     let Recovery { master, effects } = recovery;
+    // Recovery may have taken a while; what it asks for leaves under a lease like everything else.
+    journal.lease().held().await;
     let (handle, inbox) = driver::channel(&master, INBOX, journal.lease());
     let over = Over(shared.stop.child_token());
     let leading = Leading::new(handle, shared.clock, shared.tracker.clone(), over.0.clone());
