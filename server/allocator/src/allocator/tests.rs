@@ -319,6 +319,78 @@ fn one_event_touches_what_it_concerns_and_nothing_else() {
     assert_eq!(allocator.level, level + 1, "one place of the queue was tried");
 }
 
+#[test]
+fn who_has_waited_longest_is_offered_first() {
+    let mut allocator = cluster(&["A", "B", "C"], &["F"]);
+    allocator.suppress(&"F".into(), &BTreeSet::new());
+    allocator.set_agent_active(&"A".into(), false);
+    allocator.set_agent_active(&"A".into(), true);
+    allocator.revive(&"F".into(), &BTreeSet::new());
+    assert_eq!(takers(&allocator.allocate(at(0))), [("F", "B"), ("F", "C"), ("F", "A")]);
+}
+
+#[test]
+fn those_who_had_no_room_compete_for_what_has_waited_for_them() {
+    let mut allocator = Allocator::new(Settings { open_grants: 1, ..Settings::default() });
+    for framework in ["F", "G"] {
+        allocator.set_framework(framework.into(), [Role::any()], &BTreeSet::new(), false);
+        allocator.set_framework_active(&framework.into(), true);
+    }
+    for (agent, cpus) in [("A", 8), ("B", 1), ("C", 4), ("D", 4)] {
+        allocator.add_agent(agent.into(), resources(&format!("cpus:{cpus}")));
+    }
+    let grants = allocator.allocate(at(0));
+    assert_eq!(takers(&grants), [("F", "A"), ("G", "B")]);
+    allocator.answered(&share("F", "*"));
+    allocator.answered(&share("G", "*"));
+    assert_eq!(takers(&allocator.allocate(at(0))), [("G", "C"), ("F", "D")], "G holds less");
+}
+
+#[test]
+fn answers_to_a_framework_that_was_inactive_meanwhile_make_no_extra_room() {
+    let ids: Vec<_> = (0..130).map(|n| format!("A{n:03}")).collect();
+    let mut allocator = cluster(&ids.iter().map(String::as_str).collect::<Vec<_>>(), &["F"]);
+    let grants = allocator.allocate(at(0));
+    allocator.set_framework_active(&"F".into(), false);
+    for grant in &grants {
+        allocator.answered(&grant.share);
+    }
+    allocator.set_framework_active(&"F".into(), true);
+    assert_eq!(allocator.allocate(at(0)).len(), 64);
+    assert!(allocator.allocate(at(0)).is_empty());
+}
+
+#[test]
+fn a_weight_set_later_counts_from_then_on() {
+    let ids: Vec<_> = (0..12).map(|n| format!("A{n:02}")).collect();
+    let mut allocator = cluster(&[], &["F@a", "G@b"]);
+    for id in &ids {
+        allocator.add_agent(id.as_str().into(), resources("cpus:1"));
+    }
+    let of_a = |grants: &[Grant]| grants.iter().filter(|g| g.share.role.as_str() == "a").count();
+    let grants = allocator.allocate(at(0));
+    assert_eq!(of_a(&grants), 6);
+    allocator.set_weight("a".into(), Weight::from_f64(2.0).unwrap());
+    for grant in &grants {
+        allocator.release(at(0), &grant.share, &grant.agent, &grant.resources, None);
+        allocator.answered(&grant.share);
+    }
+    assert_eq!(of_a(&allocator.allocate(at(0))), 8);
+}
+
+#[test]
+fn nothing_is_due_when_nobody_could_get_anything() {
+    let mut allocator = cluster(&["A"], &["F"]);
+    let grant = allocator.allocate(at(0)).remove(0);
+    assert!(!allocator.is_due());
+    allocator.answered(&grant.share);
+    allocator.suppress(&"F".into(), &BTreeSet::new());
+    allocator.revive(&"F".into(), &BTreeSet::new());
+    assert!(!allocator.is_due(), "the only agent is held");
+    allocator.release(at(0), &grant.share, &grant.agent, &grant.resources, None);
+    assert!(allocator.is_due());
+}
+
 #[derive(Debug, Clone)]
 enum Step {
     AddAgent(u8, u32),
