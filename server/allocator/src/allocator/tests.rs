@@ -143,6 +143,8 @@ fn sixty_four_agents_at_once_and_the_next_when_those_are_answered() {
     let mut allocator = cluster(&ids.iter().map(String::as_str).collect::<Vec<_>>(), &["F"]);
     let first = allocator.allocate(at(0));
     assert_eq!(first.len(), 64);
+    let slot = allocator.by_share[&first[0].share];
+    assert_eq!(allocator.interest(slot).unwrap().seen, 64, "what it has seen is not tried again");
     for grant in &first[..10] {
         allocator.answered(&grant.share);
     }
