@@ -93,7 +93,9 @@ impl Account {
             Some(held) => held.checked_add(&self.free)?,
             None => self.free.clone(),
         };
-        self.held.insert(share, held);
+        if !held.is_empty() {
+            self.held.insert(share, held);
+        }
         Some(std::mem::take(&mut self.free))
     }
 
@@ -125,6 +127,8 @@ impl Account {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     const F: ShareSlot = ShareSlot(0);
@@ -194,5 +198,62 @@ mod tests {
         assert_eq!(account.free, resources("cpus:2"));
         account.set_total(resources("cpus:3"));
         assert!(account.free.is_empty());
+    }
+
+    #[derive(Debug, Clone)]
+    enum Step {
+        Hold(usize, Resources),
+        HoldAll(usize),
+        Release(usize, Resources),
+        SetTotal(Resources),
+    }
+
+    fn amounts() -> impl Strategy<Value = Resources> {
+        (0u32..4, 0u32..3, prop::collection::btree_set(1u64..6, 0..3)).prop_map(
+            |(cpus, mem, ports)| {
+                Resources::new()
+                    .with_scalar("cpus", model::Scalar::from_units(cpus))
+                    .with_scalar("mem", model::Scalar::from_units(mem))
+                    .with_ports(ports.into_iter().collect())
+            },
+        )
+    }
+
+    fn steps() -> impl Strategy<Value = Vec<Step>> {
+        let step = prop_oneof![
+            4 => (0usize..3, amounts()).prop_map(|(share, amounts)| Step::Hold(share, amounts)),
+            1 => (0usize..3).prop_map(Step::HoldAll),
+            3 => (0usize..3, amounts()).prop_map(|(share, amounts)| Step::Release(share, amounts)),
+            1 => amounts().prop_map(Step::SetTotal),
+        ];
+        prop::collection::vec(step, 0..30)
+    }
+
+    proptest! {
+        /// The short ways of booking end where working everything out anew ends.
+        #[test]
+        fn free_is_the_total_without_what_is_held(steps in steps()) {
+            let mut account = account();
+            for step in steps {
+                let before = (account.held.clone(), account.free.clone());
+                let is_done = match &step {
+                    Step::Hold(share, amounts) => account.hold(ShareSlot(*share), amounts),
+                    Step::HoldAll(share) => account.hold_all(ShareSlot(*share)).is_some(),
+                    Step::Release(share, amounts) => account.release(ShareSlot(*share), amounts),
+                    Step::SetTotal(total) => {
+                        account.set_total(total.clone());
+                        true
+                    }
+                };
+                if !is_done {
+                    prop_assert_eq!(&before, &(account.held.clone(), account.free.clone()));
+                }
+                let rest = account.held.values().try_fold(account.total.clone(), |rest, held| {
+                    rest.checked_sub(held)
+                });
+                prop_assert_eq!(&account.free, &rest.unwrap_or_default(), "{:?}", step);
+                prop_assert!(account.held.values().all(|held| !held.is_empty()), "{:?}", step);
+            }
+        }
     }
 }

@@ -5,6 +5,8 @@
 mod accept;
 mod allocate;
 mod decline;
+#[cfg(test)]
+mod tests;
 
 use model::{AgentId, FrameworkId, OfferId, Resources, Role, Timestamp};
 

@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::quantities::DominantShare;
 
 fn resources(text: &str) -> Resources {
     Resources::parse(text).unwrap()
@@ -142,6 +143,8 @@ fn sixty_four_agents_at_once_and_the_next_when_those_are_answered() {
     let mut allocator = cluster(&ids.iter().map(String::as_str).collect::<Vec<_>>(), &["F"]);
     let first = allocator.allocate(at(0));
     assert_eq!(first.len(), 64);
+    let slot = allocator.by_share[&first[0].share];
+    assert_eq!(allocator.interest(slot).unwrap().seen, 64, "what it has seen is not tried again");
     for grant in &first[..10] {
         allocator.answered(&grant.share);
     }
@@ -175,6 +178,219 @@ fn tasks_that_an_agent_brings_along_are_not_offered() {
     assert!(allocator.hold(&share("F", "*"), &"A".into(), &resources("cpus:1;ports:[7-7]")));
     let grants = allocator.allocate(at(0));
     assert_eq!(grants[0].resources, resources("cpus:3;mem:1000;ports:[1-6,8-100]"));
+}
+
+/// Declines a grant for so many seconds.
+fn decline(allocator: &mut Allocator, grant: &Grant, seconds: u64) {
+    let refuse = Some(Duration::from_secs(seconds));
+    assert!(allocator.release(at(0), &grant.share, &grant.agent, &grant.resources, refuse));
+    allocator.answered(&grant.share);
+}
+
+#[test]
+fn what_is_suppressed_from_the_start_is_not_offered() {
+    let mut allocator = cluster(&["A"], &[]);
+    let suppressed = BTreeSet::from([Role::from("a")]);
+    allocator.set_framework("F".into(), ["a".into(), "b".into()], &suppressed, false);
+    allocator.set_framework_active(&"F".into(), true);
+    assert_eq!(allocator.allocate(at(0))[0].share, share("F", "b"));
+    assert!(allocator.is_suppressed(&share("F", "a")));
+}
+
+#[test]
+fn reviving_one_role_leaves_the_others_suppression_and_filters() {
+    let mut allocator = cluster(&["A", "B"], &[]);
+    allocator.set_framework("F".into(), ["a".into(), "b".into()], &BTreeSet::new(), false);
+    allocator.set_framework_active(&"F".into(), true);
+    for grant in allocator.allocate(at(0)) {
+        decline(&mut allocator, &grant, 500);
+    }
+    allocator.suppress(&"F".into(), &BTreeSet::new());
+    allocator.revive(&"F".into(), &BTreeSet::from(["a".into()]));
+    assert!(!allocator.is_suppressed(&share("F", "a")));
+    assert!(allocator.is_suppressed(&share("F", "b")));
+    assert_eq!(allocator.active_filters(&share("F", "b")), 1);
+    let grants = allocator.allocate(at(0));
+    assert!(grants.len() == 2 && grants.iter().all(|grant| grant.share.role.as_str() == "a"));
+}
+
+#[test]
+fn a_framework_that_learns_to_use_gpus_gets_the_agents_that_have_them() {
+    let mut allocator = cluster(&[], &["F"]);
+    allocator.add_agent("A".into(), resources("cpus:4;gpus:1"));
+    assert!(allocator.allocate(at(0)).is_empty());
+    allocator.set_framework("F".into(), [Role::any()], &BTreeSet::new(), true);
+    assert_eq!(takers(&allocator.allocate(at(0))), [("F", "A")]);
+}
+
+#[test]
+fn a_role_given_up_keeps_what_it_holds_on_the_books_until_that_is_released() {
+    let mut allocator = cluster(&["A"], &["F@a", "G@b"]);
+    let grant = allocator.allocate(at(0)).remove(0);
+    allocator.set_framework("F".into(), [Role::from("c")], &BTreeSet::new(), false);
+    allocator.add_agent("B".into(), resources("cpus:4;mem:1000"));
+    allocator.add_agent("C".into(), resources("cpus:4;mem:1000"));
+    let grants = allocator.allocate(at(0));
+    assert_eq!(takers(&grants), [("G", "B"), ("F", "C")], "in its new role it holds nothing");
+    assert!(allocator.release(at(0), &grant.share, &grant.agent, &grant.resources, None));
+    assert!(!allocator.by_share.contains_key(&share("F", "a")), "nothing is left of it");
+    assert_eq!(allocator.allocate(at(0))[0].agent, grant.agent);
+}
+
+#[test]
+fn filters_end_with_their_framework_their_role_and_their_agent() {
+    let declined = || {
+        let mut allocator = cluster(&["A"], &["F"]);
+        let grant = allocator.allocate(at(0)).remove(0);
+        decline(&mut allocator, &grant, 500);
+        assert_eq!(allocator.active_filters(&grant.share), 1);
+        allocator
+    };
+    let ends: [fn(&mut Allocator); 5] = [
+        |allocator| allocator.remove_framework(&"F".into()),
+        |allocator| {
+            allocator.set_framework("F".into(), [Role::from("b")], &BTreeSet::new(), false);
+        },
+        |allocator| allocator.set_framework_active(&"F".into(), false),
+        |allocator| allocator.remove_agent(&"A".into()),
+        |allocator| allocator.update_agent(&"A".into(), resources("cpus:4;mem:1000")),
+    ];
+    for end in ends {
+        let mut allocator = declined();
+        end(&mut allocator);
+        assert_eq!(allocator.next_expiry(), None);
+        assert_eq!(allocator.active_filters(&share("F", "*")), 0);
+    }
+}
+
+#[test]
+fn a_refused_release_leaves_no_filter() {
+    let mut allocator = cluster(&["A"], &["F"]);
+    let refuse = Some(Duration::from_secs(5));
+    for (framework, agent) in [("F", "A"), ("G", "A"), ("F", "B")] {
+        let share = share(framework, "*");
+        assert!(!allocator.release(at(0), &share, &agent.into(), &resources("cpus:1"), refuse));
+    }
+    assert_eq!(allocator.next_expiry(), None);
+    assert!(!allocator.hold(&share("F", "*"), &"B".into(), &resources("cpus:1")));
+    assert_eq!(*allocator.free(&"A".into()).unwrap(), resources("cpus:4;mem:1000;ports:[1-100]"));
+}
+
+#[test]
+fn a_port_is_not_held_twice_and_leaves_no_trace() {
+    let mut allocator = cluster(&["A"], &[]);
+    let tasks = share("F", "*");
+    assert!(allocator.hold(&tasks, &"A".into(), &resources("cpus:1;ports:[7-7]")));
+    assert!(!allocator.hold(&tasks, &"A".into(), &resources("cpus:1;ports:[6-8]")));
+    assert!(allocator.release(at(0), &tasks, &"A".into(), &resources("cpus:1;ports:[7-7]"), None));
+    assert_eq!(*allocator.free(&"A".into()).unwrap(), resources("cpus:4;mem:1000;ports:[1-100]"));
+    assert!(allocator.by_share.is_empty(), "a share that holds nothing of nobody is forgotten");
+}
+
+#[test]
+fn who_revives_gets_what_the_others_refuse_and_competes_for_the_rest() {
+    let mut allocator = cluster(&["A", "B"], &["F", "G"]);
+    for _ in 0..2 {
+        for grant in allocator.allocate(at(0)) {
+            decline(&mut allocator, &grant, 500); // Both refuse both.
+        }
+    }
+    assert!(allocator.allocate(at(0)).is_empty());
+    allocator.hold(&share("F", "*"), &"A".into(), &resources("cpus:1"));
+    allocator.revive(&"F".into(), &BTreeSet::new());
+    allocator.add_agent("C".into(), resources("cpus:4;mem:1000"));
+    let grants = allocator.allocate(at(0));
+    assert_eq!(takers(&grants), [("F", "A"), ("F", "B"), ("G", "C")]);
+}
+
+#[test]
+fn one_event_touches_what_it_concerns_and_nothing_else() {
+    let ids: Vec<_> = (0..500).map(|n| format!("A{n:03}")).collect();
+    let mut allocator = cluster(&ids.iter().map(String::as_str).collect::<Vec<_>>(), &["F"]);
+    for _ in 0..8 {
+        for grant in allocator.allocate(at(0)) {
+            decline(&mut allocator, &grant, 500);
+        }
+    }
+    assert_eq!(allocator.active_filters(&share("F", "*")), 500, "it refuses everything");
+    assert!(allocator.allocate(at(0)).is_empty());
+    let level = allocator.level;
+    allocator.set_agent_active(&"A007".into(), false);
+    allocator.set_agent_active(&"A007".into(), true);
+    assert!(allocator.allocate(at(0)).is_empty());
+    assert_eq!(allocator.level, level + 1, "one place of the queue was tried");
+}
+
+#[test]
+fn who_has_waited_longest_is_offered_first() {
+    let mut allocator = cluster(&["A", "B", "C"], &["F"]);
+    allocator.suppress(&"F".into(), &BTreeSet::new());
+    allocator.set_agent_active(&"A".into(), false);
+    allocator.set_agent_active(&"A".into(), true);
+    allocator.revive(&"F".into(), &BTreeSet::new());
+    assert_eq!(takers(&allocator.allocate(at(0))), [("F", "B"), ("F", "C"), ("F", "A")]);
+}
+
+#[test]
+fn those_who_had_no_room_compete_for_what_has_waited_for_them() {
+    let mut allocator = Allocator::new(Settings { open_grants: 1, ..Settings::default() });
+    for framework in ["F", "G"] {
+        allocator.set_framework(framework.into(), [Role::any()], &BTreeSet::new(), false);
+        allocator.set_framework_active(&framework.into(), true);
+    }
+    for (agent, cpus) in [("A", 8), ("B", 1), ("C", 4), ("D", 4)] {
+        allocator.add_agent(agent.into(), resources(&format!("cpus:{cpus}")));
+    }
+    let grants = allocator.allocate(at(0));
+    assert_eq!(takers(&grants), [("F", "A"), ("G", "B")]);
+    allocator.answered(&share("F", "*"));
+    allocator.answered(&share("G", "*"));
+    assert_eq!(takers(&allocator.allocate(at(0))), [("G", "C"), ("F", "D")], "G holds less");
+}
+
+#[test]
+fn answers_to_a_framework_that_was_inactive_meanwhile_make_no_extra_room() {
+    let ids: Vec<_> = (0..130).map(|n| format!("A{n:03}")).collect();
+    let mut allocator = cluster(&ids.iter().map(String::as_str).collect::<Vec<_>>(), &["F"]);
+    let grants = allocator.allocate(at(0));
+    allocator.set_framework_active(&"F".into(), false);
+    for grant in &grants {
+        allocator.answered(&grant.share);
+    }
+    allocator.set_framework_active(&"F".into(), true);
+    assert_eq!(allocator.allocate(at(0)).len(), 64);
+    assert!(allocator.allocate(at(0)).is_empty());
+}
+
+#[test]
+fn a_weight_set_later_counts_from_then_on() {
+    let ids: Vec<_> = (0..12).map(|n| format!("A{n:02}")).collect();
+    let mut allocator = cluster(&[], &["F@a", "G@b"]);
+    for id in &ids {
+        allocator.add_agent(id.as_str().into(), resources("cpus:1"));
+    }
+    let of_a = |grants: &[Grant]| grants.iter().filter(|g| g.share.role.as_str() == "a").count();
+    let grants = allocator.allocate(at(0));
+    assert_eq!(of_a(&grants), 6);
+    allocator.set_weight("a".into(), Weight::from_f64(2.0).unwrap());
+    for grant in &grants {
+        allocator.release(at(0), &grant.share, &grant.agent, &grant.resources, None);
+        allocator.answered(&grant.share);
+    }
+    assert_eq!(of_a(&allocator.allocate(at(0))), 8);
+}
+
+#[test]
+fn nothing_is_due_when_nobody_could_get_anything() {
+    let mut allocator = cluster(&["A"], &["F"]);
+    let grant = allocator.allocate(at(0)).remove(0);
+    assert!(!allocator.is_due());
+    allocator.answered(&grant.share);
+    allocator.suppress(&"F".into(), &BTreeSet::new());
+    allocator.revive(&"F".into(), &BTreeSet::new());
+    assert!(!allocator.is_due(), "the only agent is held");
+    allocator.release(at(0), &grant.share, &grant.agent, &grant.resources, None);
+    assert!(allocator.is_due());
 }
 
 #[derive(Debug, Clone)]
@@ -355,6 +571,15 @@ impl Play {
     }
 }
 
+/// The branches above a share and the share itself, from the top.
+fn path(share: &Share) -> Vec<String> {
+    let role = share.role.as_str();
+    let parts: Vec<_> = role.split('/').collect();
+    let mut path: Vec<_> = (1..=parts.len()).map(|n| parts[..n].join("/")).collect();
+    path.extend([format!("{role}/."), format!("{role}/.{}", share.framework)]);
+    path
+}
+
 proptest! {
     #[test]
     fn held_and_free_always_make_the_total(steps in steps()) {
@@ -376,6 +601,71 @@ proptest! {
             play.step(Step::Allocate(0));
             prop_assert_eq!(play.left_over(), None);
         }
+    }
+
+    /// When everybody competes for everything, each agent goes to whoever stands furthest behind, as
+    /// worked out anew from what has been granted and held so far.
+    #[test]
+    fn whoever_is_granted_stood_furthest_behind(steps in steps()) {
+        let mut play = Play::new();
+        for step in steps {
+            play.step(step);
+        }
+        for n in 0..4 {
+            play.step(Step::Revive(n));
+        }
+        let mut held: BTreeMap<Share, Quantities> = BTreeMap::new();
+        for (_, account) in play.allocator.agents.iter() {
+            for (share, resources) in account.holdings() {
+                let share = play.allocator.holders.get(share.0).unwrap().share.clone();
+                held.entry(share).or_default().add(&Quantities::from(resources));
+            }
+        }
+        let total = *play.allocator.tree.total();
+        let mut room: BTreeMap<Share, usize> = BTreeMap::new();
+        for (_, holder) in play.allocator.holders.iter() {
+            if let Some(interest) = holder.interest.as_ref().filter(|i| i.is_active) {
+                room.insert(holder.share.clone(), 3 - interest.open.min(3));
+            }
+        }
+        let before = play.open.len();
+        play.step(Step::Allocate(0));
+        for grant in &play.open[before..] {
+            for (rival, _) in room.iter().filter(|(rival, room)| **room > 0 && **rival != grant.share) {
+                let (mine, other) = (path(&grant.share), path(rival));
+                let fork = mine.iter().zip(&other).find(|(a, b)| a != b).unwrap();
+                let below = |branch: &String| {
+                    let mut sum = Quantities::default();
+                    let shares = held.iter().filter(|(share, _)| path(share).contains(branch));
+                    shares.for_each(|(_, held)| sum.add(held));
+                    DominantShare::new(&sum, &total, 1_000)
+                };
+                prop_assert!(below(fork.0) <= below(fork.1), "{:?} before {rival:?}", grant.share);
+            }
+            *room.get_mut(&grant.share).unwrap() -= 1;
+            held.entry(grant.share.clone()).or_default().add(&Quantities::from(&grant.resources));
+        }
+    }
+
+    /// Equal frameworks that always give everything back have equally many offers after any rounds.
+    #[test]
+    fn equal_frameworks_are_served_equally_often(agents in 1usize..6, frameworks in 1usize..6, rounds in 1usize..20) {
+        let agents: Vec<_> = (0..agents).map(|n| format!("A{n}")).collect();
+        let frameworks: Vec<_> = (0..frameworks).map(|n| format!("F{n}")).collect();
+        let text = |all: &[String]| all.iter().map(|id| id.clone().leak() as &str).collect::<Vec<_>>();
+        let mut allocator = cluster(&text(&agents), &text(&frameworks));
+        let mut served: BTreeMap<String, usize> = frameworks.iter().map(|f| (f.clone(), 0)).collect();
+        for _ in 0..rounds {
+            let grants = allocator.allocate(at(0));
+            prop_assert_eq!(grants.len(), agents.len());
+            for grant in grants {
+                *served.get_mut(grant.share.framework.as_str()).unwrap() += 1;
+                allocator.release(at(0), &grant.share, &grant.agent, &grant.resources, None);
+                allocator.answered(&grant.share);
+            }
+        }
+        let (least, most) = (served.values().min().unwrap(), served.values().max().unwrap());
+        prop_assert!(most - least <= 1, "{served:?}");
     }
 
     #[test]

@@ -314,3 +314,27 @@ fn a_timer_of_an_older_link_does_nothing() {
     cluster.wait(5);
     assert!(cluster.master.agents.unreachable.contains_key("m-S0"));
 }
+
+#[test]
+fn an_agent_that_makes_no_sense_on_return_leaves_the_one_known_as_it_was() {
+    let mut cluster = cluster().agent(TOTAL).framework("F").running("t", "cpus:1");
+    let before = cluster.the_agent("m-S0");
+    let mut nameless = description(5051, TOTAL);
+    nameless.info.hostname.clear();
+    let mut reserved = description(5051, TOTAL);
+    reserved.info.resources[0].role = Some("web".into());
+    for (id, agent) in [("m-S0", nameless), ("m-S0", reserved), ("../x", description(5051, TOTAL))]
+    {
+        let agent_id = wire::mesos::v1::AgentId { value: id.into() };
+        let reregister = link::Reregister { agent_id, agent, ..link::Reregister::default() };
+        let link = cluster.open_link();
+        let effects = cluster.first_frame(link, agent_frame::Body::Reregister(reregister));
+        let [master_frame::Body::Refused(refused)] = frames(&effects)[..] else {
+            panic!("refused")
+        };
+        assert_eq!(refused.reason(), refused::Reason::Invalid);
+        assert!(effects.contains(&Effect::CloseLink { link }));
+    }
+    assert!(std::sync::Arc::ptr_eq(&before, &cluster.the_agent("m-S0")));
+    assert_eq!(cluster.the_task("t").state, TaskState::Running);
+}

@@ -99,7 +99,12 @@ impl Master {
             if self.frameworks.get(&id).is_some() || self.frameworks.is_completed(&id) {
                 continue;
             }
-            self.recover_framework(id, info.clone(), self.wall);
+            self.recover_framework(id.clone(), info.clone(), self.wall);
+            // The agent is in the registry from now on, so its frameworks must be too.
+            if let Some(framework) = self.frameworks.get(&id) {
+                let record = framework.record(self.config.epoch.0);
+                self.effects.push(Effect::Persist(record.put()));
+            }
         }
     }
 

@@ -94,6 +94,17 @@ fn agents_of_a_lost_registry_bring_their_frameworks_along() {
 }
 
 #[test]
+fn what_agents_of_a_lost_registry_brought_outlives_the_next_change_of_the_leader() {
+    let mut cluster = cluster();
+    let held = [(task("t", "cpus:1"), TaskState::Running)];
+    cluster.reregister("m-S0", TOTAL, &held);
+    let mut cluster = cluster.fail_over();
+    let effects = cluster.reregister("m-S0", TOTAL, &held);
+    assert_eq!(frames(&effects).len(), 1, "nothing but the answer: its framework is not ended");
+    assert_eq!(cluster.the_task("t").state, TaskState::Running);
+}
+
+#[test]
 fn unreadable_records_stop_the_recovery() {
     let config: Config = crate::fixture::config("m");
     let records = [("/master/agents/m-S0", &b"\xff"[..])];

@@ -82,3 +82,33 @@ fn history_is_bounded() {
         cluster.the_framework().completed_tasks.iter().map(|t| t.id.to_string()).collect();
     assert_eq!(kept, ["t1", "t2"]);
 }
+
+#[test]
+fn an_acknowledgement_of_an_earlier_state_does_not_end_a_task_that_has_ended() {
+    let mut cluster = cluster().agent(TOTAL).framework("F").running("t", "cpus:1");
+    let link = cluster.the_agent("m-S0").link.unwrap();
+    let mut update = wire::link::UpdateStatus {
+        framework_id: pb::FrameworkId { value: "m-0000".into() },
+        latest_state: TaskState::Finished.number(),
+        ..wire::link::UpdateStatus::default()
+    };
+    update.status.task_id.value = "t".into();
+    update.status.state = TaskState::Running.number();
+    update.status.uuid = Some(uuid(1));
+    cluster.frame(link, wire::link::agent_frame::Body::UpdateStatus(update));
+    acknowledge(&mut cluster, "m-S0", "t", 1);
+    assert_eq!(cluster.the_task("t").state, TaskState::Finished, "the last update is to come");
+    cluster.update("m-S0", "t", TaskState::Finished, 2);
+    acknowledge(&mut cluster, "m-S0", "t", 2);
+    assert!(cluster.the_framework().tasks.is_empty());
+}
+
+#[test]
+fn a_repeated_acknowledgement_is_passed_on_and_changes_nothing() {
+    let mut cluster = cluster().agent(TOTAL).framework("F").running("t", "cpus:1");
+    cluster.update("m-S0", "t", TaskState::Finished, 2);
+    acknowledge(&mut cluster, "m-S0", "t", 2);
+    let effects = acknowledge(&mut cluster, "m-S0", "t", 2);
+    assert_eq!(frames(&effects).len(), 1, "the agent ignores what does not fit");
+    assert_eq!(cluster.the_framework().completed_tasks.len(), 1);
+}

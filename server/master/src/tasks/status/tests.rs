@@ -89,3 +89,58 @@ fn a_framework_that_does_not_know_partitions_is_told_lost_by_agents_too() {
     assert_eq!(cluster.the_task("t").state, TaskState::Lost);
     assert_eq!(cluster.master.counters.tasks_lost, 1);
 }
+
+#[test]
+fn an_update_for_a_framework_that_has_ended_ends_its_tasks_at_the_agent() {
+    let mut cluster = cluster().agent(TOTAL).framework("F").running("t", "cpus:1");
+    let teardown =
+        crate::Command::Teardown { request: model::RequestId(9), framework: "m-0000".into() };
+    cluster.apply(teardown);
+    let effects = cluster.update("m-S0", "t", TaskState::Running, 2);
+    assert!(updates(&effects).is_empty());
+    assert!(matches!(
+        frames(&effects)[..],
+        [master_frame::Body::ShutdownFramework(over)] if over.framework_id.value == "m-0000"
+    ));
+}
+
+#[test]
+fn a_task_that_has_ended_at_its_agent_frees_what_it_held_before_that_is_reported() {
+    let mut cluster = cluster().agent(TOTAL).framework("F").running("t", "cpus:1");
+    let link = cluster.the_agent("m-S0").link.unwrap();
+    let mut update = wire::link::UpdateStatus {
+        framework_id: wire::mesos::v1::FrameworkId { value: "m-0000".into() },
+        latest_state: TaskState::Finished.number(),
+        ..wire::link::UpdateStatus::default()
+    };
+    update.status.task_id.value = "t".into();
+    update.status.state = TaskState::Running.number();
+    update.status.uuid = Some(uuid(2));
+    let effects = cluster.frame(link, wire::link::agent_frame::Body::UpdateStatus(update));
+    assert_eq!(updates(&effects)[0].state, TaskState::Running.number(), "in order");
+    assert!(cluster.the_agent("m-S0").used.is_empty());
+    let kept = cluster.the_task("t");
+    assert_eq!(
+        (kept.state, kept.forwarded.clone().unwrap().0),
+        (TaskState::Finished, TaskState::Running)
+    );
+}
+
+#[test]
+fn an_older_update_does_not_bring_a_task_back_to_life() {
+    let mut cluster = cluster().agent(TOTAL).framework("F").running("t", "cpus:1");
+    cluster.update("m-S0", "t", TaskState::Failed, 2);
+    cluster.update("m-S0", "t", TaskState::Running, 3);
+    assert_eq!(cluster.the_task("t").state, TaskState::Failed);
+    assert!(cluster.the_agent("m-S0").used.is_empty());
+    assert_eq!(cluster.master.counters.tasks_failed, 1);
+}
+
+#[test]
+fn an_agent_says_nothing_about_the_tasks_of_another() {
+    let mut cluster = cluster().agent(TOTAL).agent(TOTAL).framework("F").running("t", "cpus:1");
+    cluster.update("m-S1", "t", TaskState::Failed, 2);
+    assert_eq!(cluster.the_task("t").state, TaskState::Running);
+    assert_eq!(cluster.the_agent("m-S0").used, resources("cpus:1"));
+    assert_eq!(cluster.master.counters.invalid_status_updates, 1);
+}

@@ -99,3 +99,79 @@ fn environment_variables_have_values() {
     });
     assert!(problem.contains("Environment variable 'A' of type 'VALUE' must have a value set"));
 }
+
+#[test]
+fn each_kind_of_health_check_is_complete() {
+    let with = |change: &dyn Fn(&mut pb::HealthCheck)| {
+        let mut health = pb::HealthCheck::default();
+        change(&mut health);
+        let mut info = some_task("t", "cpus:1");
+        info.health_check = Some(health.into());
+        check(&info).is_ok()
+    };
+    let command = |value: Option<&str>| pb::CommandInfo {
+        value: value.map(str::to_owned),
+        ..pb::CommandInfo::default()
+    };
+    let http = |port, path: &str| health_check::HttpCheckInfo {
+        port,
+        path: Some(path.to_owned()),
+        ..health_check::HttpCheckInfo::default()
+    };
+    let (command_type, http_type) = (health_check::Type::Command, health_check::Type::Http);
+    assert!(with(&|c| {
+        c.r#type = Some(command_type.into());
+        c.command = Some(command(Some("true")));
+    }));
+    assert!(!with(&|c| {
+        c.r#type = Some(command_type.into());
+        c.command = Some(command(None));
+    }));
+    for (port, path, is_valid) in
+        [(80, "/", true), (80, "x", false), (0, "/", false), (70_000, "/", false)]
+    {
+        let is_accepted = with(&|c| {
+            c.r#type = Some(http_type.into());
+            c.http = Some(http(port, path));
+        });
+        assert_eq!(is_accepted, is_valid, "{port} {path}");
+    }
+    for seconds in [-1.0, f64::NAN, f64::INFINITY] {
+        assert!(!with(&|c| {
+            c.r#type = Some(http_type.into());
+            c.http = Some(http(80, "/"));
+            c.interval_seconds = Some(seconds);
+        }));
+    }
+}
+
+#[test]
+fn a_container_may_not_name_itself() {
+    let with = |key: &str| {
+        let parameters = vec![pb::Parameter { key: key.into(), value: "x".into() }];
+        let docker = pb::container_info::DockerInfo {
+            image: "nginx".into(),
+            parameters,
+            ..Default::default()
+        };
+        let mut info = some_task("t", "cpus:1");
+        info.container = Some(pb::ContainerInfo {
+            r#type: pb::container_info::Type::Docker.into(),
+            docker: Some(docker),
+            ..pb::ContainerInfo::default()
+        });
+        check(&info)
+    };
+    assert!(with("hostname").is_ok());
+    assert!(with("name").unwrap_err().contains("must not be 'name'"));
+}
+
+#[test]
+fn a_secret_has_a_secret() {
+    let secret = pb::environment::variable::Type::Secret.into();
+    let variable =
+        pb::environment::Variable { name: "A".into(), r#type: Some(secret), ..Default::default() };
+    let environment = pb::Environment { variables: vec![variable] };
+    let problem = refused(|t| t.command.as_mut().unwrap().environment = Some(environment));
+    assert!(problem.contains("'A' of type 'SECRET' must have a secret set"));
+}
