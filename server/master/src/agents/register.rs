@@ -1,8 +1,9 @@
 //! Agents that come for the first time, and agents that come back.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use model::{AgentId, Resources, TaskState};
+use model::{AgentId, FrameworkId, Resources, TaskId, TaskState};
 use tracing::{info, warn};
 use wire::link::{
     AgentDescription, Register, Registered, Reregister, Reregistered, Terms, master_frame, refused,
@@ -225,12 +226,13 @@ impl Master {
         held: &[wire::link::HeldTask],
         was_unreachable: bool,
     ) {
-        let mut reported = std::collections::BTreeSet::new();
-        for task in held {
-            if let Some(key) = self.take_held_task(id, link, &task.task, was_unreachable) {
-                reported.insert(key);
-            }
-        }
+        let reported: BTreeSet<(FrameworkId, TaskId)> = held
+            .iter()
+            .map(|held| &held.task)
+            .map(|task| {
+                (task.framework_id.value.as_str().into(), task.task_id.value.as_str().into())
+            })
+            .collect();
         let known: Vec<_> = self
             .agents
             .get(id)
@@ -247,6 +249,10 @@ impl Master {
                 state,
                 "Reconciliation: Task is unknown to the agent",
             );
+        }
+        // Only now, since what the agent holds may use the ports of what it does not hold any more.
+        for task in held {
+            self.take_held_task(id, link, &task.task, was_unreachable);
         }
         self.send_waiting_kills(id, link);
     }

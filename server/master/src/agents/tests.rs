@@ -155,6 +155,16 @@ fn a_task_that_ran_and_is_not_there_any_more_is_gone() {
 }
 
 #[test]
+fn a_task_that_the_agent_holds_is_booked_where_one_that_it_lost_was() {
+    let port = "cpus:1;ports:[31001-31001]";
+    let mut cluster = cluster().agent(TOTAL).framework("F").running("younger", port);
+    let held = [(task("older", port), TaskState::Running)];
+    let effects = cluster.reregister("m-S0", TOTAL, &held);
+    assert_eq!(told(&effects), ["TASK_GONE: Reconciliation: Task is unknown to the agent"]);
+    assert_eq!(cluster.the_agent("m-S0").used, crate::fixture::resources(port));
+}
+
+#[test]
 fn a_new_agent_at_the_same_address_replaces_the_old_one() {
     let mut cluster = cluster().agent(TOTAL).framework("F").running("t", "cpus:1");
     let register = link::Register { agent: description(5051, TOTAL), nonce: "other".into() };
