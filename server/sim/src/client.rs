@@ -139,7 +139,9 @@ impl World {
     }
 
     fn change(&mut self, request: RequestId, change: AppChange) -> Command {
-        let force = self.random.percent(50);
+        // A scaling that cuts an upgrade off leaves the old version running, as in the original.
+        let may_force = !matches!(change, AppChange::Scale { .. });
+        let force = may_force && self.random.percent(50);
         Command::ChangeApps(ChangeApps { request, changes: vec![change], force, caller: None })
     }
 
@@ -168,7 +170,8 @@ impl World {
             72..82 => (self.change(request, AppChange::Delete(app.clone())), Some(None)),
             _ => {
                 let tasks = TaskSelection::OfApp { app: app.clone(), host: None };
-                let after = if self.random.percent(50) { AfterKill::Relaunch } else { AfterKill::Wipe };
+                let after =
+                    if self.random.percent(50) { AfterKill::Relaunch } else { AfterKill::Wipe };
                 (Command::KillTasks(KillTasks { request, tasks, after, force: false }), None)
             }
         }

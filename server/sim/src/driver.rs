@@ -29,7 +29,12 @@ impl Core for master_core::Master {
     type Effect = master_core::Effect;
     type Snapshot = master_core::Snapshot;
 
-    fn apply(&mut self, now: Instant, wall: Timestamp, command: Self::Command) -> Vec<Self::Effect> {
+    fn apply(
+        &mut self,
+        now: Instant,
+        wall: Timestamp,
+        command: Self::Command,
+    ) -> Vec<Self::Effect> {
         Self::apply(self, now, wall, command)
     }
 

@@ -56,23 +56,56 @@ pub(crate) struct Caller {
 #[derive(Debug)]
 pub(crate) enum Event {
     StartNode(usize),
-    Node { node: usize, incarnation: u64, what: NodeEvent },
+    Node {
+        node: usize,
+        incarnation: u64,
+        what: NodeEvent,
+    },
     StartAgent(usize),
-    Agent { machine: usize, incarnation: u64, what: AgentEvent },
-    Engine { machine: usize, boot: u64, what: EngineEvent },
+    Agent {
+        machine: usize,
+        incarnation: u64,
+        what: AgentEvent,
+    },
+    Engine {
+        machine: usize,
+        boot: u64,
+        what: EngineEvent,
+    },
     /// An entry has reached the replicated state machine.
-    Commit { node: usize, proposal: u64 },
+    Commit {
+        node: usize,
+        proposal: u64,
+    },
     /// The leader of raft finds that a node has been silent for too long.
-    LeaseEnds { node: usize, session: SessionId },
-    Deliver { connection: u64, to: Side, message: Message },
+    LeaseEnds {
+        node: usize,
+        session: SessionId,
+    },
+    Deliver {
+        connection: u64,
+        to: Side,
+        message: Message,
+    },
     /// A side of a broken connection finds out.
-    Notice { connection: u64, side: Side },
-    CallArrives { node: usize, caller: Caller, stream: StreamId, call: Box<Call> },
+    Notice {
+        connection: u64,
+        side: Side,
+    },
+    CallArrives {
+        node: usize,
+        caller: Caller,
+        stream: StreamId,
+        call: Box<Call>,
+    },
     /// The client thinks of something to do.
     Client,
     Fault(Fault),
     /// A process that was to die at one of its next steps dies now.
-    Overdue { place: Place, incarnation: u64 },
+    Overdue {
+        place: Place,
+        incarnation: u64,
+    },
     /// A machine whose network was cut is reachable again.
     Reachable(usize),
     /// An engine that was stopped is back.
@@ -83,18 +116,42 @@ pub(crate) enum Event {
 
 #[derive(Debug)]
 pub(crate) enum NodeEvent {
-    Answer { proposal: u64, origin: Origin, outcome: Outcome },
+    Answer {
+        proposal: u64,
+        origin: Origin,
+        outcome: Outcome,
+    },
     /// The elections may have changed.
     Look,
     Stand(Role),
     /// The driver of a leadership takes what waits.
-    Drive { role: Role, lead: u64 },
-    Timer { lead: u64, timer: MasterTimer },
-    Alarm { lead: u64, generation: u64 },
-    WallClock { lead: u64 },
-    Subscribe { lead: u64 },
-    CallAnswered { lead: u64, number: u64, is_ok: bool },
-    CallOverdue { lead: u64, number: u64 },
+    Drive {
+        role: Role,
+        lead: u64,
+    },
+    Timer {
+        lead: u64,
+        timer: MasterTimer,
+    },
+    Alarm {
+        lead: u64,
+        generation: u64,
+    },
+    WallClock {
+        lead: u64,
+    },
+    Subscribe {
+        lead: u64,
+    },
+    CallAnswered {
+        lead: u64,
+        number: u64,
+        is_ok: bool,
+    },
+    CallOverdue {
+        lead: u64,
+        number: u64,
+    },
 }
 
 #[derive(Debug)]
@@ -111,6 +168,6 @@ pub(crate) enum AgentEvent {
 pub(crate) enum EngineEvent {
     /// A call arrives; the answer goes to that incarnation of the agent.
     Call { incarnation: u64, job: JobId, call: EngineCall },
-    /// A container's main process ends.
-    Exit { name: String, run: u64, status: i64 },
+    /// A container's main process ends, because it was told to or by itself.
+    Exit { name: String, run: u64, status: i64, by_itself: bool },
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use model::Instant;
 
-use crate::event::{Event, Place};
+use crate::event::{Event, Place, Side};
 use crate::machine::Machine;
 use crate::node::Node;
 use crate::store::Role;
@@ -188,7 +188,9 @@ impl World {
     pub(crate) fn overdue(&mut self, place: Place, incarnation: u64) {
         let (present, fuse) = match place {
             Place::Node(node) => (self.nodes[node].incarnation, self.nodes[node].fuse),
-            Place::Agent(machine) => (self.machines[machine].incarnation, self.machines[machine].fuse),
+            Place::Agent(machine) => {
+                (self.machines[machine].incarnation, self.machines[machine].fuse)
+            }
         };
         if present == incarnation && fuse.is_some() {
             self.die(place);
@@ -244,6 +246,13 @@ impl World {
             self.machines[machine].is_reachable = true;
             self.machines[machine].engine.is_down = false;
             self.start_agent(machine);
+        }
+        // Whoever still believes in a dead connection finds out.
+        let broken = self.connections.iter().filter(|(_, connection)| connection.is_broken);
+        for connection in broken.map(|(number, _)| *number).collect::<Vec<_>>() {
+            let at = self.now + self.random.millis(1, 500);
+            self.schedule(at, Event::Notice { connection, side: Side::Master });
+            self.schedule(at, Event::Notice { connection, side: Side::Remote });
         }
     }
 }

@@ -32,6 +32,8 @@ use crate::world::World;
 
 /// How long everything may take to come to rest once the faults are over.
 const PATIENCE: Duration = Duration::from_secs(900);
+/// How long the last orders and faults may still take to be noticed.
+const SHOCK: Duration = Duration::from_secs(10);
 /// How long rest must last.
 const REST: Duration = Duration::from_secs(20);
 
@@ -77,6 +79,9 @@ pub fn run(seed: u64, options: Options) -> Result<Report, Box<Failure>> {
     while world.violation.is_none() {
         let next = world.now + Duration::from_secs(1);
         world.run_until(next);
+        if world.now.duration_since(healed) < SHOCK {
+            continue;
+        }
         match (world.is_at_rest(), rested_at) {
             (Ok(()), Some(since)) if world.now.duration_since(since) >= REST => break,
             (Ok(()), Some(_)) => {}
@@ -91,7 +96,9 @@ pub fn run(seed: u64, options: Options) -> Result<Report, Box<Failure>> {
         }
     }
     match world.violation {
-        Some(violation) => Err(Box::new(Failure { seed, violation, trace: world.trace.into_lines() })),
+        Some(violation) => {
+            Err(Box::new(Failure { seed, violation, trace: world.trace.into_lines() }))
+        }
         None => Ok(Report {
             events: world.events,
             healing: rested_at.unwrap_or(world.now).duration_since(healed),

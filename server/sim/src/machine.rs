@@ -56,8 +56,7 @@ pub(crate) const RESOURCES: &str = "cpus:4;mem:2048;disk:5000;ports:[31000-31011
 fn settings(machine: usize, boot: u64, incarnation: u64) -> Settings {
     let total = Resources::parse(RESOURCES).unwrap_or_default();
     let (host, ip) = (format!("host{machine}"), format!("10.0.0.{}", 11 + machine));
-    let address =
-        v1::Address { hostname: Some(host.clone()), ip: Some(ip.clone()), port: 5_051 };
+    let address = v1::Address { hostname: Some(host.clone()), ip: Some(ip.clone()), port: 5_051 };
     Settings {
         description: AgentDescription {
             info: v1::AgentInfo {
@@ -98,12 +97,13 @@ impl World {
         known.fuse = None;
         let settings = settings(machine, known.boot, known.incarnation);
         let records = known.journal.open();
-        self.trace.note(self.now, || {
-            format!("agent {machine}: starts with {} records", records.len())
-        });
+        self.trace
+            .note(self.now, || format!("agent {machine}: starts with {} records", records.len()));
         let core = match Agent::recover(settings, seed, records) {
             Ok(core) => core,
-            Err(error) => return self.fail("records", format!("the agent cannot recover: {error}")),
+            Err(error) => {
+                return self.fail("records", format!("the agent cannot recover: {error}"));
+            }
         };
         known.journal.rewrite(&core.checkpoint());
         let effects = core.start();

@@ -55,14 +55,8 @@ impl Connection {
 impl World {
     pub(crate) fn connect(&mut self, kind: Kind, node: usize, lead: u64, incarnation: u64) -> u64 {
         self.minted += 1;
-        let connection = Connection {
-            kind,
-            node,
-            lead,
-            incarnation,
-            is_broken: false,
-            last: [self.now; 2],
-        };
+        let connection =
+            Connection { kind, node, lead, incarnation, is_broken: false, last: [self.now; 2] };
         self.connections.insert(self.minted, connection);
         self.minted
     }

@@ -148,7 +148,9 @@ impl World {
             }
             (Origin::Batch(role, lead), Outcome::Refused(refusal)) => {
                 if self.lead_of(node, role) == Some(lead) {
-                    self.trace.note(self.now, || format!("node {node}: {role:?} cannot write: {refusal}"));
+                    self.trace.note(self.now, || {
+                        format!("node {node}: {role:?} cannot write: {refusal}")
+                    });
                     self.end_leadership(node, role);
                 }
             }
@@ -177,6 +179,9 @@ impl World {
             return;
         }
         for role in Role::ALL {
+            if !self.nodes[node].is_up {
+                return; // It died at a step of taking over.
+            }
             let leader = election::leader(&self.store.state, role);
             match self.nodes[node].seats[index(role)].clone() {
                 Seat::Candidate(path) => {
@@ -200,7 +205,8 @@ impl World {
     }
 
     fn lead(&mut self, node: usize, role: Role, fence: Fence) {
-        self.trace.note(self.now, || format!("node {node}: leads {role:?}, epoch {}", fence.epoch.0));
+        self.trace
+            .note(self.now, || format!("node {node}: leads {role:?}, epoch {}", fence.epoch.0));
         match role {
             Role::Mesos => self.lead_mesos(node, fence),
             Role::Marathon => self.lead_marathon(node, fence),

@@ -186,7 +186,8 @@ impl World {
                     .iter()
                     .map(|r| format!("{}{}", if r.value.is_some() { "+" } else { "-" }, r.path))
                     .collect();
-                let kind = if matches!(outcome, Outcome::Applied { .. }) { "applied" } else { "REFUSED" };
+                let kind =
+                    if matches!(outcome, Outcome::Applied { .. }) { "applied" } else { "REFUSED" };
                 format!("log: {kind} {paths:?} {:?} fence {:?}", write.operations, write.fence)
             }
             command => format!("log: {command:?}"),

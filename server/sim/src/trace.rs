@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use model::Instant;
 
 /// Lines that are kept.
-const KEPT: usize = 400;
+const KEPT: usize = 20_000;
 
 /// A bounded record of lines; nothing is formatted unless it is kept.
 #[derive(Debug, Default)]

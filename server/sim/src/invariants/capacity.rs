@@ -48,7 +48,8 @@ impl World {
             if is_restarting(now, id) && is_restarting(before, id) {
                 let cap = cap(spec);
                 if live > cap.max(was) {
-                    wrong = Some(format!("app {id} has {live} instances, its upgrade allows {cap}"));
+                    wrong =
+                        Some(format!("app {id} has {live} instances, its upgrade allows {cap}"));
                 }
             } else if !now.locks.contains_key(id) {
                 let kept = now.instances_of(id);

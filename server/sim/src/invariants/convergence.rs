@@ -5,17 +5,25 @@
 
 use std::collections::BTreeMap;
 
+use agent_core::Phase;
 use marathon_core::Snapshot;
 use marathon_core::instance::{Condition, Goal};
 use model::TaskId;
 
+use crate::event::Place;
 use crate::store::Role;
 use crate::world::World;
 
 impl World {
     /// Whether everything is as it should be; otherwise what is not.
     pub(crate) fn is_at_rest(&self) -> Result<(), String> {
-        let leading = |role| (0..self.nodes.len()).filter(move |n| self.lead_of(*n, role).is_some());
+        let nodes = (0..self.nodes.len()).map(Place::Node);
+        let mut places = nodes.chain((0..self.machines.len()).map(Place::Agent));
+        if let Some(place) = places.find(|place| !self.is_responsive(*place)) {
+            return Err(format!("{place:?} does not run"));
+        }
+        let leading =
+            |role| (0..self.nodes.len()).filter(move |n| self.lead_of(*n, role).is_some());
         let (masters, marathons): (Vec<_>, Vec<_>) =
             (leading(Role::Mesos).collect(), leading(Role::Marathon).collect());
         let ([_], [node]) = (masters.as_slice(), marathons.as_slice()) else {
@@ -45,9 +53,13 @@ impl World {
             for instance in shown.instances_of(app) {
                 if instance.condition != Condition::Running || instance.goal != Goal::Running {
                     let (condition, goal) = (instance.condition, instance.goal);
-                    return Err(format!("instance {} is {condition:?}, goal {goal:?}", instance.id));
+                    return Err(format!(
+                        "instance {} is {condition:?}, goal {goal:?}",
+                        instance.id
+                    ));
                 }
-                let current = shown.apps.get(app).map(|app| app.definition.info.last_config_change_at);
+                let current =
+                    shown.apps.get(app).map(|app| app.definition.info.last_config_change_at);
                 if current.is_none_or(|current| instance.version < current) {
                     return Err(format!("instance {} runs an old version", instance.id));
                 }
@@ -96,6 +108,10 @@ impl World {
             }
             if let Some(task) = snapshot.tasks.values().find(|task| !task.updates.is_empty()) {
                 return Err(format!("an update of {} is not acknowledged", task.key.task));
+            }
+            let mut tasks = snapshot.tasks.values();
+            if let Some(task) = tasks.find(|t| t.kill.is_some() && t.phase != Phase::Ended) {
+                return Err(format!("{} is being killed", task.key.task));
             }
         }
         Ok(())

@@ -33,7 +33,8 @@ impl World {
         let mem = model::Scalar::from_units(u32::try_from(memory >> 20).unwrap_or(u32::MAX));
         let is_whole = shares % 1_024 == 0;
         if cpus > total.cpus() || (cpus == total.cpus() && !is_whole) || mem > total.mem() {
-            let found = format!("machine {machine} has {total} and runs {shares} shares, {memory} bytes");
+            let found =
+                format!("machine {machine} has {total} and runs {shares} shares, {memory} bytes");
             self.fail("resources", found);
         }
     }

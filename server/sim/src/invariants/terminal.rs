@@ -41,11 +41,13 @@ impl World {
         self.check.terminal.ended.entry(update.task.clone()).or_insert(update.state);
         for (number, machine) in self.machines.iter().enumerate() {
             let mut containers = machine.engine.containers.values();
-            if containers.any(|container| container.is_running() && container.task() == update.task) {
+            if containers.any(|container| container.is_running() && container.task() == update.task)
+            {
                 let (task, state) = (&update.task, update.state);
                 let why = update.message.as_deref().unwrap_or_default();
-                let found =
-                    format!("task {task} is reported as {state:?} ({why}) and runs on machine {number}");
+                let found = format!(
+                    "task {task} is reported as {state:?} ({why}) and runs on machine {number}"
+                );
                 return self.fail("terminal", found);
             }
         }

@@ -61,8 +61,15 @@ impl Updates {
 
     /// A machine has lost its power: the updates that it sent and nobody heard may be gone with its journal.
     pub(crate) fn machine_died(&mut self, machine: usize) {
+        let (heard, states) = (&self.heard, &mut self.states);
         for sent in self.sent.values_mut() {
-            sent.retain(|update| update.machine != machine || self.heard.contains(&update.uuid));
+            sent.retain(|update| {
+                let is_kept = update.machine != machine || heard.contains(&update.uuid);
+                if !is_kept {
+                    states.remove(&update.uuid);
+                }
+                is_kept
+            });
         }
     }
 

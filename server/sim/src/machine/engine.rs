@@ -84,7 +84,11 @@ impl World {
                     self.answer_job(machine, incarnation, job, answer);
                 }
             }
-            EngineEvent::Exit { name, run, status } => self.container_exits(machine, &name, run, status),
+            EngineEvent::Exit { name, run, status, by_itself } => {
+                if !(by_itself && self.faults.is_over) {
+                    self.container_exits(machine, &name, run, status);
+                }
+            }
         }
     }
 
@@ -176,14 +180,21 @@ impl World {
         if !self.faults.is_over && self.random.percent(self.faults.short_lives) {
             let life = self.random.millis(200, 30_000);
             let status = if self.random.percent(50) { 0 } else { 1 };
-            self.exit_later(machine, name.to_owned(), run, life, status);
+            self.exit_later(machine, name, run, life, (status, true));
         }
         EngineAnswer::Done
     }
 
-    fn exit_later(&mut self, machine: usize, name: String, run: u64, after: Duration, status: i64) {
+    fn exit_later(
+        &mut self,
+        machine: usize,
+        name: &str,
+        run: u64,
+        after: Duration,
+        (status, by_itself): (i64, bool),
+    ) {
         let boot = self.machines[machine].boot;
-        let what = EngineEvent::Exit { name, run, status };
+        let what = EngineEvent::Exit { name: name.to_owned(), run, status, by_itself };
         self.schedule(self.now + after, Event::Engine { machine, boot, what });
     }
 
@@ -204,14 +215,16 @@ impl World {
             0 => (grace, 137),
             _ => (self.random.millis(0, most.min(800)), 143),
         };
-        self.exit_later(machine, name.clone(), run, after, status);
+        self.exit_later(machine, &name, run, after, (status, false));
         let waiter = Waiter { name, incarnation, job, wants_exit: false };
         self.machines[machine].engine.waiters.push(waiter);
         None
     }
 
     fn container_exits(&mut self, machine: usize, name: &str, run: u64, status: i64) {
-        let Some(container) = self.machines[machine].engine.containers.get_mut(name) else { return };
+        let Some(container) = self.machines[machine].engine.containers.get_mut(name) else {
+            return;
+        };
         if container.run != run || !container.is_running() {
             return;
         }

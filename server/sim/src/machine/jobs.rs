@@ -140,7 +140,10 @@ impl World {
             Job::Describe(watched) => match answer {
                 EngineAnswer::Inspected(inspection) => {
                     let Watched { task, container, .. } = watched;
-                    self.tell_agent(machine, Command::ContainerLaunched(task, container, inspection));
+                    self.tell_agent(
+                        machine,
+                        Command::ContainerLaunched(task, container, inspection),
+                    );
                 }
                 EngineAnswer::Unknown => {
                     let Watched { task, container, .. } = watched;

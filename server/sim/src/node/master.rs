@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use master_core::{Command, Config, Effect, LinkId, Master, Reply, Snapshot, StreamId, record};
 use model::{MasterId, RequestId};
+use wire::link::MasterFrame;
+use wire::link::master_frame::Body;
 use wire::mesos::v1::MasterInfo;
 use wire::mesos::v1::scheduler::Call;
 use zookeeper_core::Fence;
@@ -44,7 +46,9 @@ impl World {
         let records = records.iter().map(|(path, value)| (path.as_str(), value.as_ref()));
         let recovery = match Master::recover(config, self.now, self.wall(), records) {
             Ok(recovery) => recovery,
-            Err(error) => return self.fail("records", format!("the master cannot recover: {error}")),
+            Err(error) => {
+                return self.fail("records", format!("the master cannot recover: {error}"));
+            }
         };
         let published = recovery.master.snapshot();
         self.nodes[node].master = Some(MasterLead {
@@ -164,7 +168,9 @@ impl World {
             }
             Effect::SendFrame { link, frame } => match master.links.get(&link).copied() {
                 Some(connection) => {
-                    self.trace.note(self.now, || format!("node {node}: to link {}: {frame:?}", link.0));
+                    self.trace.note(self.now, || {
+                        format!("node {node}: to link {}: {}", link.0, brief_frame(&frame))
+                    });
                     self.send(connection, Side::Remote, Message::Master(frame));
                 }
                 None => self.tell_master(node, Command::LinkClosed { link }),
@@ -195,7 +201,13 @@ impl World {
         Some(connection)
     }
 
-    pub(crate) fn call_arrives(&mut self, node: usize, caller: Caller, stream: StreamId, call: Call) {
+    pub(crate) fn call_arrives(
+        &mut self,
+        node: usize,
+        caller: Caller,
+        stream: StreamId,
+        call: Call,
+    ) {
         if let Err(problem) = master_core::validation::call(&call) {
             return self.fail("calls", format!("Marathon made an invalid call: {problem}"));
         }
@@ -208,7 +220,8 @@ impl World {
         let request = RequestId(master.requests);
         master.requests += 1;
         master.replies.insert(request, caller);
-        self.trace.note(self.now, || format!("node {node}: call {:?} {}", call.r#type(), brief(&call)));
+        self.trace
+            .note(self.now, || format!("node {node}: call {:?} {}", call.r#type(), brief(&call)));
         let command = Command::Call { request, stream: Some(stream), call: Box::new(call) };
         self.tell_master(node, command);
     }
@@ -228,6 +241,24 @@ impl World {
         for connection in connections {
             self.send(connection, Side::Remote, Message::Fin);
         }
+    }
+}
+
+fn brief_frame(frame: &MasterFrame) -> String {
+    match &frame.body {
+        Some(Body::RunTask(order)) => format!("run {}", order.task.task_id.value),
+        Some(Body::KillTask(order)) => format!("kill {}", order.task_id.value),
+        Some(Body::AcknowledgeUpdate(seen)) => {
+            format!("acknowledged {} {:?}", seen.task_id.value, seen.uuid.first())
+        }
+        Some(Body::Registered(answer)) => format!("registered as {}", answer.agent_id.value),
+        Some(Body::Reregistered(answer)) => format!("re-registered as {}", answer.agent_id.value),
+        Some(Body::Refused(refused)) => format!("refused: {}", refused.message),
+        Some(Body::Ping(ping)) => format!("ping {}", ping.sequence),
+        Some(Body::UpdateFramework(_)) => "the framework has changed".to_owned(),
+        Some(Body::ShutdownFramework(_)) => "the framework is over".to_owned(),
+        Some(Body::Shutdown(_)) => "shut down".to_owned(),
+        None => "nothing".to_owned(),
     }
 }
 

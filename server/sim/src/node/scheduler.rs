@@ -135,7 +135,13 @@ impl World {
     }
 
     /// The stream brought an event, or ended.
-    pub(crate) fn stream_heard(&mut self, node: usize, lead: u64, connection: u64, message: Message) {
+    pub(crate) fn stream_heard(
+        &mut self,
+        node: usize,
+        lead: u64,
+        connection: u64,
+        message: Message,
+    ) {
         let Some(marathon) = self.nodes[node].marathon.as_mut().filter(|m| m.lead == lead) else {
             return;
         };
@@ -157,7 +163,10 @@ impl World {
         }
         if let Command::StatusUpdate(update) = &command {
             self.trace.note(self.now, || {
-                format!("node {node}: told that {} is {:?} ({:?})", update.task, update.state, update.reason)
+                format!(
+                    "node {node}: told that {} is {:?} ({:?})",
+                    update.task, update.state, update.reason
+                )
             });
         }
         self.framework_hears(&command);
