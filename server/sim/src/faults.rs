@@ -23,6 +23,8 @@ pub(crate) enum Fault {
     Depose(usize, Role),
     /// The link of an agent breaks.
     CutLink(usize),
+    /// The same, and both sides notice at once.
+    ResetLink(usize),
     /// A machine cannot reach anybody for a while.
     Isolate(usize),
     /// Marathon's event stream breaks.
@@ -33,6 +35,8 @@ pub(crate) enum Fault {
     RemoveContainer(usize),
     /// An engine does not answer for a while.
     StopEngine(usize),
+    /// A node is cut off from the other nodes, and agents and frameworks still reach it.
+    Deafen(usize),
     /// The wall clock jumps.
     JumpClock,
 }
@@ -98,7 +102,8 @@ impl World {
             78..83 => Fault::CutStream(node),
             83..89 => Fault::EndContainer(machine),
             89..94 => Fault::RemoveContainer(machine),
-            94..97 => Fault::StopEngine(machine),
+            94..96 => Fault::StopEngine(machine),
+            96..99 => Fault::Deafen(node),
             _ => Fault::JumpClock,
         }
     }
@@ -122,6 +127,12 @@ impl World {
                     self.cut_soon(connection);
                 }
             }
+            Fault::ResetLink(machine) => {
+                let soon = self.random.millis(0, 20);
+                if let Some(connection) = self.link_of(machine) {
+                    self.cut(connection, soon, soon);
+                }
+            }
             Fault::Isolate(machine) => self.isolate(machine),
             Fault::CutStream(node) => {
                 if let Some(connection) = self.stream_of(node) {
@@ -143,6 +154,7 @@ impl World {
                 let back = self.now + self.random.millis(500, 10_000);
                 self.schedule(back, Event::EngineUp(machine));
             }
+            Fault::Deafen(node) => self.deafen(node),
             Fault::JumpClock => {
                 let jump = i64::try_from(self.random.below(7_200_000)).unwrap_or(0) - 3_600_000;
                 self.wall_offset += jump;
@@ -209,6 +221,24 @@ impl World {
                 self.machines[machine].paused_until = Some(until);
             }
             Place::Node(_) | Place::Agent(_) => {}
+        }
+    }
+
+    /// The network around such a node is bad for everybody: links break, and agents try one master after the other.
+    fn deafen(&mut self, node: usize) {
+        if self.nodes.len() == 1 || !self.nodes[node].is_up {
+            return; // A single node is the whole quorum.
+        }
+        let length = self.random.millis(1_500, 8_000);
+        self.nodes[node].deaf_until = Some(self.now + length);
+        let session = self.nodes[node].proposer.session;
+        self.expect_silence(node, session);
+        let millis = u64::try_from(length.as_millis()).unwrap_or(0);
+        for machine in 0..self.machines.len() {
+            for _ in 0..4 {
+                let at = self.now + self.random.millis(0, millis);
+                self.schedule(at, Event::Fault(Fault::ResetLink(machine)));
+            }
         }
     }
 

@@ -32,8 +32,8 @@ use crate::world::World;
 
 /// How long everything may take to come to rest once the faults are over.
 const PATIENCE: Duration = Duration::from_secs(900);
-/// How long the last orders and faults may still take to be noticed.
-const SHOCK: Duration = Duration::from_secs(10);
+/// How long the last orders and faults may still show; a kill that was lost is sent again after 30 s.
+const SHOCK: Duration = Duration::from_secs(40);
 /// How long rest must last.
 const REST: Duration = Duration::from_secs(20);
 

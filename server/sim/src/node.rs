@@ -15,7 +15,7 @@ use zookeeper_core::{Fence, OperationResult, Outcome, SessionId};
 
 use self::marathon::MarathonLead;
 use self::master::MasterLead;
-use crate::election;
+use crate::election::{self, Leader};
 use crate::event::{Event, NodeEvent, Place};
 use crate::store::{Origin, Proposer, Role};
 use crate::world::World;
@@ -37,6 +37,10 @@ pub(crate) struct Node {
     pub(crate) is_up: bool,
     pub(crate) incarnation: u64,
     pub(crate) paused_until: Option<Instant>,
+    /// The process is cut off from the others: it hears nothing of elections, and its entries wait.
+    pub(crate) deaf_until: Option<Instant>,
+    /// Who leads, as far as the process has heard.
+    known: [Option<Leader>; 2],
     /// Steps until the process dies.
     pub(crate) fuse: Option<u64>,
     /// The session that the first entry of the process opens.
@@ -67,6 +71,7 @@ impl World {
         process.paused_until = None;
         process.fuse = None;
         process.seats = [Seat::Out, Seat::Out];
+        process.known = Role::ALL.map(|role| election::leader(&self.store.state, role));
         self.open_session(node);
     }
 
@@ -171,6 +176,11 @@ impl World {
 
     /// Takes note of who leads.
     fn look(&mut self, node: usize) {
+        if let Some(until) = self.deaf_until(node) {
+            let delay = until.duration_since(self.now) + self.random.micros(10, 30_000);
+            self.later_node(node, delay, NodeEvent::Look);
+            return;
+        }
         let Some(session) = self.nodes[node].proposer.session else { return };
         if self.store.state.session(session).is_none() {
             // The session was closed while this process was silent: it begins anew.
@@ -183,6 +193,7 @@ impl World {
                 return; // It died at a step of taking over.
             }
             let leader = election::leader(&self.store.state, role);
+            self.nodes[node].known[index(role)].clone_from(&leader);
             match self.nodes[node].seats[index(role)].clone() {
                 Seat::Candidate(path) => {
                     if let Some(leader) = leader.filter(|leader| leader.path == path) {
@@ -211,6 +222,16 @@ impl World {
             Role::Mesos => self.lead_mesos(node, fence),
             Role::Marathon => self.lead_marathon(node, fence),
         }
+    }
+
+    /// Who leads, as far as the process has heard.
+    pub(crate) fn known_leader(&self, node: usize, role: Role) -> Option<Leader> {
+        self.nodes[node].known[index(role)].clone()
+    }
+
+    /// The end of the time in which a process is cut off, if it is.
+    pub(crate) fn deaf_until(&self, node: usize) -> Option<Instant> {
+        self.nodes[node].deaf_until.filter(|until| *until > self.now)
     }
 
     /// The number of the leadership that a process has.

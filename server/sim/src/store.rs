@@ -164,6 +164,10 @@ impl World {
     }
 
     pub(crate) fn commit(&mut self, node: usize, number: u64) {
+        if let Some(until) = self.deaf_until(node) {
+            let at = until + std::time::Duration::from_nanos(1);
+            return self.schedule(at, Event::Commit { node, proposal: number });
+        }
         let Some(proposal) = self.nodes[node].proposer.waiting.remove(&number) else { return };
         let Proposal { incarnation, origin, command } = proposal;
         let entry = Entry { time: self.wall(), command };
@@ -203,7 +207,7 @@ impl World {
 
     /// The leader of raft closes the session of a node that has been silent for too long.
     pub(crate) fn lease_ends(&mut self, node: usize, session: SessionId) {
-        let is_silent = !self.is_responsive(Place::Node(node));
+        let is_silent = !self.is_responsive(Place::Node(node)) || self.deaf_until(node).is_some();
         if is_silent && self.nodes.len() > 1 {
             self.store.term += 1;
             let entry = Entry { time: self.wall(), command: Command::CloseSession { session } };

@@ -7,17 +7,18 @@ use model::Resources;
 
 use crate::world::World;
 
+fn sum<'a>(mut all: impl Iterator<Item = &'a Resources>) -> Option<Resources> {
+    all.try_fold(Resources::new(), |sum, more| sum.checked_add(more))
+}
+
 impl World {
     /// After a batch of the master.
     pub(crate) fn check_books(&mut self, snapshot: &Snapshot) {
         for agent in snapshot.agents.values() {
-            let sum = |all: &mut dyn Iterator<Item = &Resources>| {
-                all.fold(Some(Resources::new()), |sum, more| sum?.checked_add(more))
-            };
             let tasks = snapshot.tasks().filter(|t| t.agent == agent.id && !t.state.is_terminal());
-            let used = sum(&mut tasks.map(|task| &task.resources));
+            let used = sum(tasks.map(|task| &task.resources));
             let offers = snapshot.offers.values().filter(|offer| offer.agent == agent.id);
-            let offered = sum(&mut offers.map(|offer| &offer.resources));
+            let offered = sum(offers.map(|offer| &offer.resources));
             let is_right = used.as_ref() == Some(&agent.used)
                 && offered.as_ref() == Some(&agent.offered)
                 && agent.used.checked_add(&agent.offered).is_some_and(|held| {

@@ -17,7 +17,6 @@ use wire::mesos::v1::framework_info::capability::Type as Kind;
 use wire::mesos::v1::scheduler::call::Subscribe;
 use wire::mesos::v1::scheduler::event::Type;
 
-use crate::election;
 use crate::event::{Caller, Event, Message, NodeEvent, Place, Side};
 use crate::network;
 use crate::store::Role;
@@ -55,7 +54,7 @@ struct Subscription {
 impl World {
     /// Opens a subscription to whichever master leads, or waits for one.
     pub(crate) fn subscribe(&mut self, node: usize, lead: u64) {
-        let leader = election::leader(&self.store.state, Role::Mesos);
+        let leader = self.known_leader(node, Role::Mesos);
         let Some(marathon) = self.nodes[node].marathon.as_mut().filter(|m| m.lead == lead) else {
             return;
         };
@@ -118,7 +117,7 @@ impl World {
 
     /// Another master than the one subscribed to may lead.
     pub(crate) fn master_may_have_changed(&mut self, node: usize) {
-        let leader = election::leader(&self.store.state, Role::Mesos);
+        let leader = self.known_leader(node, Role::Mesos);
         let Some(marathon) = &self.nodes[node].marathon else { return };
         let lead = marathon.lead;
         match &marathon.scheduler.subscription {
