@@ -25,7 +25,7 @@ impl Master {
         if let Some(id) = self.agents.by_nonce.get(&register.nonce).cloned()
             && !self.agents.gone.contains(&id)
         {
-            self.admit(link, id, register.agent, total, &[]);
+            self.admit(link, id, register.agent, total, None);
             return;
         }
         self.remove_others_at(&register.agent);
@@ -75,17 +75,19 @@ impl Master {
         }
         let Some(total) = self.parse_total(link, &reregister.agent) else { return };
         self.remember_frameworks(&reregister.frameworks);
-        self.admit(link, id, reregister.agent, total, &reregister.tasks);
+        self.admit(link, id, reregister.agent, total, Some(&reregister.tasks));
     }
 
     /// Makes the agent registered and connected, whatever it was before.
+    ///
+    /// One that has never heard of its admission knows no id and tells of no tasks: it is answered as a new one.
     fn admit(
         &mut self,
         link: LinkId,
         id: AgentId,
         description: AgentDescription,
         total: Resources,
-        held: &[wire::link::HeldTask],
+        held: Option<&[wire::link::HeldTask]>,
     ) {
         let description = with_id(description, &id);
         self.counters.slave_reregistrations += 1;
@@ -100,9 +102,13 @@ impl Master {
         self.connect(&id, link);
         let agent_id = pb::AgentId { value: id.to_string() };
         let master = Some(self.config.master.clone());
-        let back = Reregistered { agent_id, terms: self.terms(), master };
-        self.send_frame(link, master_frame::Body::Reregistered(back));
-        self.settle_tasks(&id, link, held, was_unreachable);
+        let terms = self.terms();
+        let answer = match held {
+            Some(_) => master_frame::Body::Reregistered(Reregistered { agent_id, terms, master }),
+            None => master_frame::Body::Registered(Registered { agent_id, terms, master }),
+        };
+        self.send_frame(link, answer);
+        self.settle_tasks(&id, link, held.unwrap_or_default(), was_unreachable);
         self.allocator.set_agent_active(&id, true);
     }
 

@@ -33,8 +33,9 @@ fn an_agent_that_missed_the_answer_keeps_its_id() {
     let register = link::Register { agent: description(5051, TOTAL), nonce: "nonce-0".into() };
     let link = cluster.open_link();
     let effects = cluster.first_frame(link, agent_frame::Body::Register(register));
-    let master_frame::Body::Reregistered(back) = frames(&effects)[0] else {
-        panic!("the agent is known")
+    // It has no id to come back with, so it is answered as a new one.
+    let master_frame::Body::Registered(back) = frames(&effects)[0] else {
+        panic!("the agent is registered")
     };
     assert_eq!(back.agent_id.value, "m-S0");
     assert_eq!(cluster.master.agents.registered.len(), 1);
