@@ -106,6 +106,8 @@ pub(crate) enum Event {
         place: Place,
         incarnation: u64,
     },
+    /// A node's disk has space again.
+    DiskFree(usize),
     /// A machine whose network was cut is reachable again.
     Reachable(usize),
     /// An engine that was stopped is back.
@@ -124,6 +126,10 @@ pub(crate) enum NodeEvent {
     /// The elections may have changed.
     Look,
     Stand(Role),
+    /// The log cannot grow: an entry was refused.
+    NoSpace(Origin),
+    /// A candidacy that could not be withdrawn is withdrawn again.
+    Withdraw(Arc<str>),
     /// The driver of a leadership takes what waits.
     Drive {
         role: Role,

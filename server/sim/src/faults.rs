@@ -6,6 +6,7 @@ use model::Instant;
 
 use crate::event::{Event, Place, Side};
 use crate::machine::Machine;
+use crate::machine::engine::Container;
 use crate::node::Node;
 use crate::store::Role;
 use crate::world::World;
@@ -35,6 +36,8 @@ pub(crate) enum Fault {
     RemoveContainer(usize),
     /// An engine does not answer for a while.
     StopEngine(usize),
+    /// A node's disk is full for a while.
+    FillDisk(usize),
     /// A node is cut off from the other nodes, and agents and frameworks still reach it.
     Deafen(usize),
     /// The wall clock jumps.
@@ -102,8 +105,9 @@ impl World {
             78..83 => Fault::CutStream(node),
             83..89 => Fault::EndContainer(machine),
             89..94 => Fault::RemoveContainer(machine),
-            94..96 => Fault::StopEngine(machine),
-            96..99 => Fault::Deafen(node),
+            94..95 => Fault::StopEngine(machine),
+            95..97 => Fault::FillDisk(node),
+            97..99 => Fault::Deafen(node),
             _ => Fault::JumpClock,
         }
     }
@@ -145,7 +149,13 @@ impl World {
                 let names: Vec<String> = running.map(|(name, _)| name.clone()).collect();
                 let Some(name) = self.random.pick(&names) else { return };
                 match fault {
-                    Fault::RemoveContainer(_) => self.remove_container(machine, &name),
+                    Fault::RemoveContainer(_) => {
+                        let container = self.machines[machine].engine.containers.get(&name);
+                        if let Some(task) = container.map(Container::task) {
+                            self.check.started.removed_by_hand(&task);
+                        }
+                        self.remove_container(machine, &name);
+                    }
                     _ => self.end_container(machine, &name, 1),
                 }
             }
@@ -153,6 +163,11 @@ impl World {
                 self.machines[machine].engine.is_down = true;
                 let back = self.now + self.random.millis(500, 10_000);
                 self.schedule(back, Event::EngineUp(machine));
+            }
+            Fault::FillDisk(node) => {
+                self.nodes[node].is_disk_full = true;
+                let free = self.now + self.random.millis(200, 15_000);
+                self.schedule(free, Event::DiskFree(node));
             }
             Fault::Deafen(node) => self.deafen(node),
             Fault::JumpClock => {
@@ -269,6 +284,7 @@ impl World {
         // What is paused goes on by itself: its messages wait in their order.
         for node in 0..self.nodes.len() {
             self.nodes[node].fuse = None;
+            self.nodes[node].is_disk_full = false;
             self.start_node(node);
         }
         for machine in 0..self.machines.len() {

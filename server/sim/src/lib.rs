@@ -1,7 +1,7 @@
 //! The whole platform in one thread: the real cores of master, Marathon and agents under faults that a seed decides.
 //!
 //! The cores, the state machine that replicates their records, and the shapes on the wire are those of
-//! production. Simulated are the drivers ([`driver`], `node`, `machine`), the network, disks, engines, clocks and
+//! production. Simulated are the drivers (`driver`, `node`, `machine`), the network, disks, engines, clocks and
 //! clients; they give the guarantees of `server/src` and no stronger ones. After every step the invariants are
 //! checked, one file each; then all faults heal and everything must come to rest as it was ordered.
 //!

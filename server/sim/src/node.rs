@@ -41,6 +41,7 @@ pub(crate) struct Node {
     pub(crate) deaf_until: Option<Instant>,
     /// Who leads, as far as the process has heard.
     known: [Option<Leader>; 2],
+    pub(crate) is_disk_full: bool,
     /// Steps until the process dies.
     pub(crate) fuse: Option<u64>,
     /// The session that the first entry of the process opens.
@@ -111,6 +112,8 @@ impl World {
             }
             NodeEvent::Look => self.look(node),
             NodeEvent::Stand(role) => self.stand(node, role),
+            NodeEvent::NoSpace(origin) => self.no_space(node, origin),
+            NodeEvent::Withdraw(path) => self.propose_delete(node, path),
             NodeEvent::Drive { role: Role::Mesos, lead } => self.drive_master(node, lead),
             NodeEvent::Drive { role: Role::Marathon, lead } => self.drive_marathon(node, lead),
             NodeEvent::Timer { lead, timer } => {
@@ -160,6 +163,19 @@ impl World {
                 }
             }
             (Origin::Nobody, _) => {}
+        }
+    }
+
+    fn no_space(&mut self, node: usize, origin: Origin) {
+        match origin {
+            Origin::Batch(role, lead) if self.lead_of(node, role) == Some(lead) => {
+                self.end_leadership(node, role);
+            }
+            Origin::Candidacy(role) => {
+                self.nodes[node].seats[index(role)] = Seat::Out;
+                self.later_node(node, Duration::from_millis(500), NodeEvent::Stand(role));
+            }
+            Origin::Batch(..) | Origin::Opening | Origin::Nobody => {}
         }
     }
 

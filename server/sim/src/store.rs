@@ -2,7 +2,7 @@
 //!
 //! Entries of one node apply in the order in which they were proposed, after a while. Of the entries that a
 //! dying process leaves behind, some beginning still applies and nobody hears of it. A caller's answer comes
-//! after its entry has been applied.
+//! after its entry has been applied. While a node's disk is full what it proposes is refused.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -100,8 +100,14 @@ impl World {
         operations: Vec<Operation>,
         records: Vec<RecordWrite>,
     ) -> Option<u64> {
+        let mut session = self.nodes[node].proposer.session?;
+        if self.nodes[node].is_disk_full {
+            self.store.proposals += 1;
+            let delay = self.random.micros(10, 300);
+            self.later_node(node, delay, NodeEvent::NoSpace(origin));
+            return Some(self.store.proposals);
+        }
         let proposer = &mut self.nodes[node].proposer;
-        let mut session = proposer.session?;
         let sequence = proposer.next;
         proposer.next += 1;
         let answered = proposer.unanswered.first().copied().unwrap_or(sequence);
@@ -124,8 +130,13 @@ impl World {
         Some(proposal)
     }
 
-    /// Withdraws a candidacy, or resigns.
+    /// Withdraws a candidacy, or resigns; again and again where the log cannot grow, since an election node that stayed
+    /// would lead with nobody behind it.
     pub(crate) fn propose_delete(&mut self, node: usize, path: Arc<str>) {
+        if self.nodes[node].is_disk_full {
+            let pause = std::time::Duration::from_millis(500);
+            return self.later_node(node, pause, NodeEvent::Withdraw(path));
+        }
         let delete = Operation::Delete { path, version: None };
         self.propose(node, Origin::Nobody, None, vec![delete], Vec::new());
     }

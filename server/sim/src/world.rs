@@ -187,6 +187,7 @@ impl World {
             | Event::Client
             | Event::Fault(_)
             | Event::Overdue { .. }
+            | Event::DiskFree(_)
             | Event::Reachable(_)
             | Event::EngineUp(_)
             | Event::Heal => None,
@@ -247,6 +248,7 @@ impl World {
             Event::Client => self.client_acts(),
             Event::Fault(fault) => self.fault(fault),
             Event::Overdue { place, incarnation } => self.overdue(place, incarnation),
+            Event::DiskFree(node) => self.nodes[node].is_disk_full = false,
             Event::Reachable(machine) => self.machines[machine].is_reachable = true,
             Event::EngineUp(machine) => self.machines[machine].engine.is_down = false,
             Event::Heal => self.heal(),

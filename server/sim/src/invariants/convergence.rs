@@ -22,6 +22,12 @@ impl World {
         if let Some(place) = places.find(|place| !self.is_responsive(*place)) {
             return Err(format!("{place:?} does not run"));
         }
+        let sessions = self.nodes.iter().map(|node| node.proposer.session);
+        if sessions.flatten().filter(|s| self.store.state.session(*s).is_some()).count()
+            < self.nodes.len()
+        {
+            return Err("a node has no session".to_owned());
+        }
         let leading =
             |role| (0..self.nodes.len()).filter(move |n| self.lead_of(*n, role).is_some());
         let (masters, marathons): (Vec<_>, Vec<_>) =

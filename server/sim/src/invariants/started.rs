@@ -2,6 +2,9 @@
 //!
 //! Source: design D5 ("a second RunTask of a known id is answered with its state") and D10 ("no task lost or
 //! started twice").
+//!
+//! A container that somebody removed by hand is forgiven: an agent that was not there when it ran cannot tell it
+//! from one that was never made, and makes it (again).
 
 use std::collections::BTreeMap;
 
@@ -24,6 +27,11 @@ impl Started {
             invariant: "started",
             found: format!("task {task} has two containers: {known} and {name}"),
         })
+    }
+
+    /// Somebody removes the container of a task behind the agent's back.
+    pub(crate) fn removed_by_hand(&mut self, task: &TaskId) {
+        self.starts.remove(task);
     }
 
     /// The container of a task begins to run.

@@ -159,12 +159,21 @@ impl World {
                 }
                 _ => self.try_again(machine, id, Job::Watch(watched)),
             },
-            Job::Stop { task, .. } => {
-                if let (EngineAnswer::Failed(why), Some((task, container))) = (answer, task) {
+            // Of a container without a task nobody would ask again.
+            Job::Stop { task, name, grace } => match (answer, task) {
+                (EngineAnswer::Failed(why), Some((task, container))) => {
                     self.tell_agent(machine, Command::StopFailed(task, container, why));
                 }
+                (EngineAnswer::Failed(_), None) => {
+                    self.try_again(machine, id, Job::Stop { task: None, name, grace });
+                }
+                _ => {}
+            },
+            Job::Remove(name) => {
+                if matches!(answer, EngineAnswer::Failed(_)) {
+                    self.try_again(machine, id, Job::Remove(name));
+                }
             }
-            Job::Remove(_) => {}
             Job::Find => match answer {
                 EngineAnswer::Listed(found) => {
                     self.tell_agent(machine, Command::ContainersFound(found));
@@ -195,6 +204,10 @@ impl World {
         let (task, container) = (launch.task.clone(), launch.container.clone());
         let failed = |why| Command::LaunchFailed(task.clone(), container.clone(), why);
         let next = match (stage, answer) {
+            // It runs already: an engine that falls silent now does not make that a failure.
+            (Stage::Inspect, EngineAnswer::Failed(_)) => {
+                return self.try_again(machine, id, Job::Launch { launch, stage, is_cancelled });
+            }
             (_, EngineAnswer::Failed(why)) => {
                 return self.tell_agent(machine, failed(LaunchFailure::Failed(why)));
             }
