@@ -85,6 +85,10 @@ impl World {
             let at = begin + self.random.millis(1_500, millis);
             self.schedule(at, Event::Fault(fault));
         }
+        if nodes > 1 && self.random.percent(70) {
+            let at = begin + self.random.millis(3_000, millis);
+            self.schedule(at, Event::Fault(Fault::Deafen(0)));
+        }
         self.schedule(begin + Duration::from_millis(600), Event::Client);
         self.schedule(self.faults.ends_at, Event::Heal);
     }
@@ -169,7 +173,12 @@ impl World {
                 let free = self.now + self.random.millis(200, 15_000);
                 self.schedule(free, Event::DiskFree(node));
             }
-            Fault::Deafen(node) => self.deafen(node),
+            Fault::Deafen(node) => {
+                // Of most interest is the one that leads.
+                let leading =
+                    (0..self.nodes.len()).find(|node| self.lead_of(*node, Role::Mesos).is_some());
+                self.deafen(leading.unwrap_or(node));
+            }
             Fault::JumpClock => {
                 let jump = i64::try_from(self.random.below(7_200_000)).unwrap_or(0) - 3_600_000;
                 self.wall_offset += jump;
@@ -244,13 +253,13 @@ impl World {
         if self.nodes.len() == 1 || !self.nodes[node].is_up {
             return; // A single node is the whole quorum.
         }
-        let length = self.random.millis(1_500, 8_000);
+        let length = self.random.millis(2_500, 8_000);
         self.nodes[node].deaf_until = Some(self.now + length);
         let session = self.nodes[node].proposer.session;
         self.expect_silence(node, session);
         let millis = u64::try_from(length.as_millis()).unwrap_or(0);
         for machine in 0..self.machines.len() {
-            for _ in 0..4 {
+            for _ in 0..6 {
                 let at = self.now + self.random.millis(0, millis);
                 self.schedule(at, Event::Fault(Fault::ResetLink(machine)));
             }

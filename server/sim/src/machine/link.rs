@@ -29,7 +29,7 @@ impl World {
         let leader = election::leader(&self.store.state, Role::Mesos).map(|leader| leader.node);
         let any = self.random.index(self.nodes.len());
         // Who leads may be known late.
-        let node = leader.filter(|_| self.random.percent(70)).unwrap_or(any);
+        let node = leader.filter(|_| self.random.percent(50)).unwrap_or(any);
         let Some(agent) = &self.machines[machine].agent else { return };
         if agent.link.present.is_some() {
             return;
