@@ -33,6 +33,8 @@ pub struct Agent {
     settings: Arc<Settings>,
     uuids: Uuids,
     id: Option<AgentId>,
+    /// The boot of the machine that the journal speaks of.
+    boot: Option<String>,
     link: Link,
     /// The highest epoch of a master that was followed.
     epoch: Epoch,

@@ -80,6 +80,11 @@ pub enum Entry {
     },
     /// The agent has left its cluster; everything before this entry is void.
     Left,
+    /// The machine runs since this boot; no container of what the entries before took runs any more.
+    Booted {
+        /// The boot, as the system names it.
+        boot: String,
+    },
 }
 
 /// A protobuf message as bytes.

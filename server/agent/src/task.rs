@@ -64,6 +64,9 @@ pub struct Task {
     pub kill: Option<Duration>,
     /// After a restart of the agent, until the engine has said what became of the container.
     pub is_recovering: bool,
+    /// The machine was booted since the task was taken. The journal's end may have been lost then, and with it the news that the
+    /// task has ended: it may not be started any more.
+    pub is_of_earlier_boot: bool,
 }
 
 impl Task {
@@ -92,6 +95,7 @@ impl Task {
             | TaskState::Gone
             | TaskState::GoneByOperator => Phase::Ended,
         };
+        self.is_of_earlier_boot &= self.phase != Phase::Ended;
         let kept = v1::TaskStatus { data: None, ..status.clone() };
         match self.statuses.last_mut() {
             Some(last) if last.state == kept.state => *last = kept,

@@ -1,4 +1,4 @@
-//! Builds, starts and checks Ekiden from a clone: `up`, `test`, `images`, `tidy`, `fix`.
+//! Builds, starts and checks Ekiden from a clone: `up`, `test`, `sim`, `images`, `tidy`, `fix`.
 //!
 //! Standard library only, so that the command is there within seconds of a clone;
 //! what needs crates lives in `xtask/bundle`. It is a library too, because the end
@@ -21,6 +21,7 @@ mod gate;
 mod images;
 mod machine;
 mod packages;
+mod simulation;
 mod tidy;
 pub mod up;
 mod waiting;
@@ -38,6 +39,7 @@ usage: cargo xtask <command>
   test                                     every check, as CI runs it; changes no file
   bench                                    measure the journeys beside their floors and print the table
   pictures                                 take the README's pictures anew, from a running cluster
+  sim [--seeds A..B | --seed N]            simulate a cluster under faults for many seeds, or replay one with its last events
   images                                   make stand-ins of docker.io/nginx, docker.io/tomcat and busybox for machines that reach no registry
   tidy                                     sizes, module headers, names and the dependency rule
   fix                                      format, and apply what clippy can mend by itself
@@ -72,6 +74,7 @@ fn dispatch(arguments: &[String]) -> Result<()> {
                 rest.join(" ")
             )))
         }
+        "sim" => simulation::run(&workspace, rest),
         "test" => gate::run(&workspace),
         "bench" => bench::run(&workspace),
         "images" => images::run(),

@@ -86,6 +86,12 @@ impl Agent {
             (Some(FoundState::Created) | None, Phase::Pulling | Phase::Starting) if is_killed => {
                 self.launch_failed(now, key, &container, LaunchFailure::Cancelled)
             }
+            (Some(FoundState::Created) | None, Phase::Pulling | Phase::Starting)
+                if task.is_of_earlier_boot =>
+            {
+                let failure = "The machine was booted before the container ran".to_owned();
+                self.launch_failed(now, key, &container, LaunchFailure::Failed(failure))
+            }
             (Some(FoundState::Created) | None, Phase::Pulling | Phase::Starting) => {
                 self.launch_anew(now, key)
             }

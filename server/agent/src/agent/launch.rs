@@ -109,6 +109,7 @@ impl Agent {
             updates: UpdateStream::default(),
             kill: None,
             is_recovering: false,
+            is_of_earlier_boot: false,
         }
     }
 

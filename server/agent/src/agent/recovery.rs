@@ -31,6 +31,7 @@ impl Agent {
             settings: Arc::new(settings),
             uuids: Uuids::new(seed),
             id: None,
+            boot: None,
             link: Link::Down,
             epoch: Epoch::default(),
             master: None,
@@ -44,6 +45,9 @@ impl Agent {
         };
         for Record::V1(entry) in records {
             agent.replay(entry)?;
+        }
+        if let Some(boot) = agent.settings.description.boot_id.clone() {
+            agent.replay_booted(boot);
         }
         let live: Vec<TaskKey> = agent
             .tasks
@@ -74,18 +78,21 @@ impl Agent {
     /// Records from which [`Agent::recover`] builds this very state: the whole journal in its shortest form.
     #[must_use]
     pub fn checkpoint(&self) -> Vec<Record> {
+        let booted = self.boot.clone().map(|boot| Entry::Booted { boot });
         let Some(agent) = self.id.clone() else {
-            return Vec::new();
+            return booted.map(Record::V1).into_iter().collect();
         };
         let mut entries = vec![Entry::Admitted { agent }, Entry::Follows { epoch: self.epoch }];
         entries.extend(self.frameworks.values().map(|info| Entry::framework(info)));
+        let of_earlier_boots = self.tasks.values().filter(|task| task.is_of_earlier_boot);
+        entries.extend(of_earlier_boots.flat_map(|task| checkpoint_of(task)));
+        entries.extend(booted);
         let ended = self.completed.iter().flat_map(|(framework, tasks)| {
             tasks.iter().map(|task| TaskKey { framework: framework.clone(), task: task.clone() })
         });
-        for task in ended.filter_map(|key| self.tasks.get(&key)) {
-            entries.extend(checkpoint_of(task));
-        }
-        for task in self.tasks.values().filter(|task| !task.is_complete()) {
+        let ended = ended.filter_map(|key| self.tasks.get(&key));
+        let live = self.tasks.values().filter(|task| !task.is_complete());
+        for task in ended.chain(live).filter(|task| !task.is_of_earlier_boot) {
             entries.extend(checkpoint_of(task));
         }
         entries.extend(
@@ -135,8 +142,22 @@ impl Agent {
             }
             Entry::FrameworkEnded { framework } => self.forget_updates(&framework),
             Entry::Left => self.forget_everything(),
+            Entry::Booted { boot } => self.replay_booted(boot),
         }
         Ok(())
+    }
+
+    /// A power loss ends every container, and the journal may lack the last that was written before.
+    fn replay_booted(&mut self, boot: String) {
+        if self.boot.as_ref() == Some(&boot) {
+            return;
+        }
+        self.boot = Some(boot);
+        for key in self.tasks.keys().cloned().collect::<Vec<_>>() {
+            if let Some(task) = self.task_mut(&key).filter(|task| task.phase != Phase::Ended) {
+                task.is_of_earlier_boot = true;
+            }
+        }
     }
 
     fn replay_taken(

@@ -1,5 +1,6 @@
 //! Agents that come for the first time, and agents that come back.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use model::{AgentId, FrameworkId, Resources, TaskId, TaskState};
@@ -24,7 +25,7 @@ impl Master {
         if let Some(id) = self.agents.by_nonce.get(&register.nonce).cloned()
             && !self.agents.gone.contains(&id)
         {
-            self.admit(link, id, register.agent, total, &[]);
+            self.admit(link, id, register.agent, total, None);
             return;
         }
         self.remove_others_at(&register.agent);
@@ -78,17 +79,19 @@ impl Master {
             // framework that is not known has ended, and the agent is to end its tasks.
             self.remember_frameworks(&reregister.frameworks);
         }
-        self.admit(link, id, reregister.agent, total, &reregister.tasks);
+        self.admit(link, id, reregister.agent, total, Some(&reregister.tasks));
     }
 
     /// Makes the agent registered and connected, whatever it was before.
+    ///
+    /// One that has never heard of its admission knows no id and tells of no tasks: it is answered as a new one.
     fn admit(
         &mut self,
         link: LinkId,
         id: AgentId,
         description: AgentDescription,
         total: Resources,
-        held: &[wire::link::HeldTask],
+        held: Option<&[wire::link::HeldTask]>,
     ) {
         let description = with_id(description, &id);
         self.counters.slave_reregistrations += 1;
@@ -103,9 +106,13 @@ impl Master {
         self.connect(&id, link);
         let agent_id = pb::AgentId { value: id.to_string() };
         let master = Some(self.config.master.clone());
-        let back = Reregistered { agent_id, terms: self.terms(), master };
-        self.send_frame(link, master_frame::Body::Reregistered(back));
-        self.settle_tasks(&id, link, held, was_unreachable);
+        let terms = self.terms();
+        let answer = match held {
+            Some(_) => master_frame::Body::Reregistered(Reregistered { agent_id, terms, master }),
+            None => master_frame::Body::Registered(Registered { agent_id, terms, master }),
+        };
+        self.send_frame(link, answer);
+        self.settle_tasks(&id, link, held.unwrap_or_default(), was_unreachable);
         self.allocator.set_agent_active(&id, true);
     }
 
@@ -229,12 +236,13 @@ impl Master {
         held: &[wire::link::HeldTask],
         was_unreachable: bool,
     ) {
-        let mut reported = std::collections::BTreeSet::new();
-        for task in held {
-            if let Some(key) = self.take_held_task(id, link, &task.task, was_unreachable) {
-                reported.insert(key);
-            }
-        }
+        let reported: BTreeSet<(FrameworkId, TaskId)> = held
+            .iter()
+            .map(|held| &held.task)
+            .map(|task| {
+                (task.framework_id.value.as_str().into(), task.task_id.value.as_str().into())
+            })
+            .collect();
         let known: Vec<_> = self
             .agents
             .get(id)
@@ -252,16 +260,16 @@ impl Master {
                 "Reconciliation: Task is unknown to the agent",
             );
         }
+        // Only now, since what the agent holds may use the ports of what it does not hold any more.
+        for task in held {
+            self.take_held_task(id, link, &task.task, was_unreachable);
+        }
         self.settle_tasks_away(id, &reported);
         self.send_waiting_kills(id, link);
     }
 
     /// Tasks that went away with the agent and did not come back with it are no more.
-    fn settle_tasks_away(
-        &mut self,
-        id: &AgentId,
-        reported: &std::collections::BTreeSet<(FrameworkId, TaskId)>,
-    ) {
+    fn settle_tasks_away(&mut self, id: &AgentId, reported: &BTreeSet<(FrameworkId, TaskId)>) {
         let away = self.agents.tasks_away.remove(id).unwrap_or_default();
         for (framework, task) in away.into_iter().filter(|key| !reported.contains(key)) {
             self.end_task_away(&framework, &task, "Reconciliation: Task is unknown to the agent");

@@ -33,8 +33,9 @@ fn an_agent_that_missed_the_answer_keeps_its_id() {
     let register = link::Register { agent: description(5051, TOTAL), nonce: "nonce-0".into() };
     let link = cluster.open_link();
     let effects = cluster.first_frame(link, agent_frame::Body::Register(register));
-    let master_frame::Body::Reregistered(back) = frames(&effects)[0] else {
-        panic!("the agent is known")
+    // It has no id to come back with, so it is answered as a new one.
+    let master_frame::Body::Registered(back) = frames(&effects)[0] else {
+        panic!("the agent is registered")
     };
     assert_eq!(back.agent_id.value, "m-S0");
     assert_eq!(cluster.master.agents.registered.len(), 1);
@@ -152,6 +153,16 @@ fn a_task_that_ran_and_is_not_there_any_more_is_gone() {
     let effects = cluster.reregister("m-S0", TOTAL, &[]);
     assert_eq!(told(&effects), ["TASK_GONE: Reconciliation: Task is unknown to the agent"]);
     assert_eq!(cluster.the_framework().completed_tasks.len(), 1);
+}
+
+#[test]
+fn a_task_that_the_agent_holds_is_booked_where_one_that_it_lost_was() {
+    let port = "cpus:1;ports:[31001-31001]";
+    let mut cluster = cluster().agent(TOTAL).framework("F").running("younger", port);
+    let held = [(task("older", port), TaskState::Running)];
+    let effects = cluster.reregister("m-S0", TOTAL, &held);
+    assert_eq!(told(&effects), ["TASK_GONE: Reconciliation: Task is unknown to the agent"]);
+    assert_eq!(cluster.the_agent("m-S0").used, crate::fixture::resources(port));
 }
 
 #[test]

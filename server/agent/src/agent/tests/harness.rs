@@ -45,7 +45,7 @@ impl Harness {
         harness
     }
 
-    fn admit(&mut self) {
+    pub(super) fn admit(&mut self) {
         self.open();
         self.answer(master_frame::Body::Registered(Registered {
             agent_id: v1::AgentId { value: "S5".to_owned() },
@@ -71,6 +71,14 @@ impl Harness {
                 .unwrap();
         self.timers.clear();
         self.agent.start()
+    }
+
+    /// The machine boots: the journal keeps its first `records`, and the new process writes it anew as every process does.
+    pub(super) fn boot(&mut self, boot: &str, records: usize) {
+        self.settings.description.boot_id = Some(boot.to_owned());
+        self.journal.truncate(records);
+        self.restart();
+        self.journal = self.agent.checkpoint();
     }
 
     pub(super) fn apply(&mut self, command: Command) -> Vec<Effect> {

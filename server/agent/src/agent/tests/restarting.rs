@@ -161,3 +161,47 @@ fn a_shortened_journal_tells_the_same() {
     }
     assert_eq!(harness.agent.checkpoint(), harness.journal);
 }
+
+#[test]
+fn a_launch_that_a_power_loss_cut_off_is_not_taken_up_again() {
+    for restarts in 0..2 {
+        let mut harness = Harness::admitted();
+        harness.boot("first", usize::MAX);
+        harness.reconnect();
+        let lost = launch(&harness.run("nginx.1"));
+        let kept = harness.journal.len();
+        // The end of the task is told and acknowledged, and the journal loses it with the power.
+        harness.kill("nginx.1", None);
+        harness.apply(Command::LaunchFailed(
+            lost.task,
+            lost.container.clone(),
+            crate::LaunchFailure::Cancelled,
+        ));
+        harness.acknowledge_head("nginx.1");
+        harness.boot("second", kept);
+        for _ in 0..restarts {
+            harness.boot("second", usize::MAX);
+        }
+        let list = vec![found(&lost.container, FoundState::Created)];
+        let effects = harness.apply(Command::ContainersFound(list));
+        assert!(!effects.iter().any(|effect| matches!(effect, Effect::Launch(_))), "{effects:?}");
+        assert_eq!(harness.state("nginx.1"), TaskState::Failed);
+        // What is taken from here on is taken up again after a restart of the process.
+        harness.reconnect();
+        let taken = launch(&harness.run("nginx.2"));
+        harness.boot("second", usize::MAX);
+        let effects = harness.apply(Command::ContainersFound(Vec::new()));
+        assert_eq!(launch(&effects), taken);
+    }
+}
+
+#[test]
+fn the_boot_that_an_agent_was_admitted_in_is_remembered() {
+    let mut harness = Harness::new();
+    harness.boot("first", usize::MAX);
+    harness.admit();
+    let taken = launch(&harness.run("nginx.1"));
+    harness.boot("first", usize::MAX);
+    let effects = harness.apply(Command::ContainersFound(Vec::new()));
+    assert_eq!(launch(&effects), taken);
+}

@@ -1,0 +1,36 @@
+//! Bugs that the simulator can be told to have, to prove that it finds them.
+//!
+//! Each one breaks a guarantee that the production drivers give; the cores stay as they are. A run without
+//! a bug takes no other path than production does.
+
+/// A broken guarantee.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Bug {
+    /// A leader's driver releases the effects of a batch before its writes have committed.
+    ReleaseBeforeDurable,
+    /// The agent's driver carries effects out first and writes its journal afterwards.
+    JournalAfterEngine,
+    /// Acknowledgements of terminal updates never leave Marathon's process.
+    AcknowledgementDropped,
+    /// Epochs on the agent link are not compared, at neither end.
+    EpochNotChecked,
+    /// The list of tasks that a returning agent reports lacks one.
+    IncompleteReregistration,
+    /// A leader's writes carry no fence and are applied whoever leads.
+    FenceNotChecked,
+    /// The frames of one link overtake one another.
+    LinkReorders,
+}
+
+impl Bug {
+    /// All of them.
+    pub const ALL: [Self; 7] = [
+        Self::ReleaseBeforeDurable,
+        Self::JournalAfterEngine,
+        Self::AcknowledgementDropped,
+        Self::EpochNotChecked,
+        Self::IncompleteReregistration,
+        Self::FenceNotChecked,
+        Self::LinkReorders,
+    ];
+}
