@@ -64,6 +64,8 @@ pub struct Task {
     pub kill: Option<Duration>,
     /// After a restart of the agent, until the engine has said what became of the container.
     pub is_recovering: bool,
+    /// The engine may hold a container for the task, whatever is known of it.
+    pub may_exist: bool,
 }
 
 impl Task {

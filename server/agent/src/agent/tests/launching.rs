@@ -286,3 +286,32 @@ fn an_ended_container_is_removed_in_time() {
     let effects = harness.pass(1);
     assert!(effects.contains(&Effect::Remove(format!("mesos-S5.{container}"))));
 }
+
+#[test]
+fn a_container_made_while_its_launch_is_called_off_is_removed_at_once() {
+    let mut harness = Harness::admitted();
+    let launch = launch(&harness.run("nginx.1"));
+    // The kill overtakes the news that the image is there; the container may be in the making.
+    harness.kill("nginx.1", None);
+    harness.apply(Command::ImageReady(launch.task.clone(), launch.container.clone()));
+    let failed =
+        Command::LaunchFailed(launch.task, launch.container.clone(), LaunchFailure::Cancelled);
+    let effects = harness.apply(failed);
+    assert!(effects.contains(&Effect::Remove(format!("mesos-S5.{}", launch.container))));
+    assert_eq!(harness.state("nginx.1"), TaskState::Killed);
+}
+
+#[test]
+fn a_start_that_failed_may_have_succeeded_all_the_same_and_is_stopped() {
+    let mut harness = Harness::admitted();
+    let launch = launch(&harness.run("nginx.1"));
+    harness.apply(Command::ImageReady(launch.task.clone(), launch.container.clone()));
+    let failure = LaunchFailure::Failed("no answer within 60 s".to_owned());
+    let effects =
+        harness.apply(Command::LaunchFailed(launch.task, launch.container.clone(), failure));
+    let name = format!("mesos-S5.{}", launch.container);
+    assert!(
+        effects.iter().any(|e| matches!(e, Effect::Stop { name: stopped, .. } if *stopped == name))
+    );
+    assert!(harness.pass(60).contains(&Effect::Remove(name)));
+}
