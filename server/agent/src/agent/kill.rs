@@ -128,6 +128,7 @@ impl Agent {
         let mut effects =
             vec![Self::journal(Entry::FrameworkEnded { framework: framework.clone() })];
         self.forget_updates(framework);
+        self.forget_frameworks();
         for key in self.live_tasks(|task| task.framework == *framework) {
             effects.extend(self.end_task(now, &key, self.settings.shutdown_grace));
         }
