@@ -64,3 +64,20 @@ async fn running_out_of_memory_is_told() {
         Exit::Exited { status: 137, out_of_memory: true }
     );
 }
+
+#[tokio::test]
+async fn the_containers_of_an_agent_have_a_cgroup_of_their_own() {
+    let bench = Bench::new();
+    let cgroup = format!("agent-{}", bench.id);
+    let docker =
+        Docker::new(DockerConfig { cgroup: Some(cgroup.clone()), ..DockerConfig::default() });
+    let spec = bench.shell("in-a-cgroup", "cat /proc/self/cgroup > /mnt/mesos/sandbox/cgroup");
+    docker.create(&spec).await.unwrap();
+    docker.start(&spec.name).await.unwrap();
+    assert_eq!(docker.wait(&spec.name).await, Exit::Exited { status: 0, out_of_memory: false });
+    let described = docker.inspect(&spec.name).await.unwrap().json;
+    assert!(
+        described.contains(&format!("/ekiden/{cgroup}")) || described.contains("ekiden-agent"),
+        "{described}"
+    );
+}
