@@ -16,8 +16,9 @@ use agent_core::container::{ContainerSpec, Exit, FoundContainer, FoundState, Ins
 use bollard::API_DEFAULT_VERSION;
 use bollard::models::{ContainerSummary, ContainerSummaryStateEnum};
 use bollard::query_parameters::{
-    CreateContainerOptionsBuilder, ListContainersOptionsBuilder, RemoveContainerOptionsBuilder,
-    StartContainerOptions, StopContainerOptionsBuilder, WaitContainerOptionsBuilder,
+    CreateContainerOptionsBuilder, KillContainerOptionsBuilder, ListContainersOptionsBuilder,
+    RemoveContainerOptionsBuilder, StartContainerOptions, StopContainerOptionsBuilder,
+    WaitContainerOptionsBuilder,
 };
 use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, StreamExt};
@@ -64,6 +65,24 @@ impl Docker {
     #[must_use]
     pub fn new(config: DockerConfig) -> Self {
         Self { config, cgroup_parent: Arc::default() }
+    }
+
+    /// Ends a container as the loss of its machine would, without asking it; one that has ended or is unknown is no error.
+    ///
+    /// # Errors
+    /// When the engine does not answer, or refuses.
+    pub async fn kill(&self, name: &str) -> Result<(), Error> {
+        let options = KillContainerOptionsBuilder::new().signal("SIGKILL").build();
+        let operation = format!("kill container `{name}`");
+        let killed = self
+            .call(&operation, self.config.call_timeout, async |client| {
+                client.kill_container(name, Some(options)).await
+            })
+            .await;
+        match killed {
+            Err(Error::Refused { status: 409, .. }) => Ok(()),
+            other => unless_unknown(other),
+        }
     }
 
     fn endpoint(&self) -> String {

@@ -60,9 +60,7 @@ pub(super) async fn kill_agent(socket: &Path, work_dir: &Path) -> anyhow::Result
         let ends = alive.iter().map(async |found| {
             let ended = match found.state {
                 FoundState::Created => docker.remove(&found.name).await,
-                FoundState::Running | FoundState::Exited => {
-                    docker.stop(&found.name, Duration::ZERO).await
-                }
+                FoundState::Running | FoundState::Exited => docker.kill(&found.name).await,
             };
             ended.with_context(|| format!("cannot kill the container {}", found.name))
         });
