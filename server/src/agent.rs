@@ -11,9 +11,11 @@ mod journal;
 mod link;
 mod machine;
 mod ports;
+mod sandboxes;
 mod work_dir;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use agent_core::{Agent, Settings};
 use bytes::Bytes;
@@ -23,11 +25,12 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{error, info, warn};
 
-pub(crate) use self::config::{AgentConfig, Engine};
+pub(crate) use self::config::{AgentConfig, Engine, Retention};
 
 use self::driver::Driver;
 use self::engine::Containers;
 use self::http::Api;
+use self::journal::Journal;
 use self::link::Link;
 use self::ports::Ports;
 use self::work_dir::WorkDir;
@@ -41,6 +44,8 @@ const INBOX: usize = 4_096;
 pub(crate) enum StartError {
     #[error(transparent)]
     WorkDir(#[from] work_dir::Error),
+    #[error(transparent)]
+    Journal(#[from] journal::Error),
     #[error("the journal `{path}` does not fit this version")]
     Unreadable {
         path: String,
@@ -68,12 +73,13 @@ pub(crate) async fn start(
 ) -> Result<Service, StartError> {
     let started = clock.wall();
     let mut work_dir = WorkDir::open(&config)?;
-    let (journal, records) = work_dir.open_journal(&config).await?;
+    let records = work_dir.read_journal(&config).await?;
     let resources = machine::resources(&config.resources, work_dir.path())?;
     let settings = settings(&config, &work_dir, &resources);
     let core = Agent::recover(settings, rand::random(), records).map_err(|source| {
-        StartError::Unreadable { path: journal.path().display().to_string(), source }
+        StartError::Unreadable { path: work_dir.journal().display().to_string(), source }
     })?;
+    let journal = Journal::begin(&work_dir.journal(), &core.checkpoint()).await?;
     match core.id() {
         Some(id) => {
             info!(agent.id = %id, "agent `{id}` recovered from {}", work_dir.path().display())
@@ -85,7 +91,7 @@ pub(crate) async fn start(
         ),
     }
 
-    let containerizer = containerizer(&config).await;
+    let containerizer = containerizer(&config, &work_dir, &tracker, stop.clone());
     let (inbox, commands) = mpsc::channel(INBOX);
     let (publisher, snapshot) = watch::channel(Arc::new(core.snapshot()));
     let master =
@@ -94,6 +100,10 @@ pub(crate) async fn start(
     let containers = Containers::new(containerizer, inbox, tracker.clone(), stop.clone());
     let label = ("ekiden.agent-dir", work_dir.identity().to_owned());
     let ports = Ports::new(clock, link, containers, label, stop.clone());
+    tracker.spawn(until_stopped(
+        sandboxes::collect(work_dir.path().to_owned(), config.retention, clock, snapshot.clone()),
+        stop.clone(),
+    ));
     let api = Api::new(&config, work_dir.path().to_owned(), started, clock, snapshot);
     let mut driver =
         Driver { core, clock, journal, work_dir, ports, commands, publisher, stop: stop.clone() };
@@ -116,29 +126,31 @@ fn settings(config: &AgentConfig, work_dir: &WorkDir, resources: &model::Resourc
         nonce: Bytes::copy_from_slice(work_dir.nonce()),
         runs_docker: config.engine != Engine::None,
         sandbox_mount: Settings::SANDBOX_MOUNT.to_owned(),
-        kill_grace: Settings::KILL_GRACE,
-        shutdown_grace: Settings::SHUTDOWN_GRACE,
-        remove_delay: Settings::REMOVE_DELAY,
-        max_completed_tasks: Settings::MAX_COMPLETED_TASKS,
+        kill_grace: config.kill_grace,
+        // Compat: the executor leaves itself two seconds of the period (mesos.md §5.7).
+        shutdown_grace: config.kill_grace.saturating_sub(Duration::from_secs(2)),
+        remove_delay: config.remove_delay,
+        max_completed_tasks: config.max_completed_tasks,
     }
 }
 
 /// The engine that the configuration asks for; one that does not answer is told now, and asked again for each container.
-async fn containerizer(config: &AgentConfig) -> Arc<dyn Containerizer> {
+fn containerizer(
+    config: &AgentConfig,
+    work_dir: &WorkDir,
+    tracker: &TaskTracker,
+    stop: CancellationToken,
+) -> Arc<dyn Containerizer> {
     match config.engine {
         Engine::Docker => {
             let docker = Docker::new(DockerConfig {
                 socket: config.docker_socket.clone(),
+                cgroup: Some(format!("agent-{}", work_dir.identity())),
                 ..DockerConfig::default()
             });
-            match docker.probe().await {
-                Ok(engine) => {
-                    info!("Docker engine {} answers (API {})", engine.version, engine.api_version)
-                }
-                Err(error) => {
-                    warn!("no container can be started until the Docker engine answers: {error}")
-                }
-            }
+            let probed = docker.clone();
+            // An engine that hangs must not keep the agent from its master.
+            tracker.spawn(until_stopped(async move { probe(&probed).await }, stop));
             Arc::new(docker)
         }
         Engine::NoOp => {
@@ -150,6 +162,25 @@ async fn containerizer(config: &AgentConfig) -> Arc<dyn Containerizer> {
                 "no task can be run: only Docker containers are supported yet, and `docker` is not among the containerizers"
             );
             Arc::new(NoOp::new())
+        }
+    }
+}
+
+/// Runs `work` for as long as the process is not told to stop.
+async fn until_stopped(work: impl Future<Output = ()>, stop: CancellationToken) {
+    tokio::select! {
+        () = stop.cancelled() => {}
+        () = work => {}
+    }
+}
+
+async fn probe(docker: &Docker) {
+    match docker.probe().await {
+        Ok(engine) => {
+            info!("Docker engine {} answers (API {})", engine.version, engine.api_version)
+        }
+        Err(error) => {
+            warn!("no container can be started until the Docker engine answers: {error}");
         }
     }
 }

@@ -4,11 +4,13 @@
 //! Everything is parsed before any port is bound, and nothing reads the environment afterwards.
 
 mod agent;
+mod duration;
 mod local;
 mod marathon;
 mod master;
 
 pub(crate) use agent::AgentFlags;
+pub(crate) use duration::FlagDuration;
 pub(crate) use local::{LocalCommand, LocalFlags};
 pub(crate) use master::MasterFlags;
 

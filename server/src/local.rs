@@ -121,7 +121,7 @@ impl Cluster {
                 Some(end) = ends.recv() => self.report(&end),
                 Some(request) = orders.recv() => {
                     let answer = self.obey(request.order, &request.node).await;
-                    request.answer(answer.unwrap_or_else(|error| format!("{error:#}")));
+                    request.answer(answer.map_err(|error| format!("{error:#}")));
                 }
             }
         }
@@ -178,6 +178,9 @@ impl Cluster {
                 node.kill().await;
                 if !plan.is_agent() || matches!(order, Order::KillProcess) {
                     return Ok(format!("killed {name}"));
+                }
+                if !self.flags.containerizers.split(',').any(|engine| engine == "docker") {
+                    return Ok(format!("killed {name} and all that it pretended to run"));
                 }
                 let work_dir = self.data.work_dir(name);
                 let killed = containers::kill_agent(&self.flags.docker_socket, &work_dir).await?;

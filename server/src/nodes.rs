@@ -18,7 +18,7 @@ use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 use wire::console::Topic;
 
-use crate::agent::{self, AgentConfig, Engine};
+use crate::agent::{self, AgentConfig, Engine, Retention};
 use crate::build_info::{Build, MESOS_VERSION};
 use crate::clock::Clock;
 use crate::cluster_secret::ClusterSecret;
@@ -267,9 +267,22 @@ pub(crate) async fn agent(flags: AgentFlags) -> anyhow::Result<()> {
         attributes: Attributes::parse(&flags.attributes).context("--attributes")?,
         engine: Engine::of_flag(&flags.containerizers).context("--containerizers")?,
         docker_socket: flags.docker_socket.clone(),
+        remove_delay: flags.docker_remove_delay.0,
+        kill_grace: flags.executor_shutdown_grace_period.0,
+        max_completed_tasks: flags.max_completed_executors_per_framework,
+        retention: Retention {
+            delay: flags.gc_delay.0,
+            disk_headroom: flags.gc_disk_headroom,
+            watch_interval: flags.disk_watch_interval.0,
+        },
         cluster: flags.cluster_label.clone(),
         flags: flags.shown(),
     };
+    anyhow::ensure!(
+        (0.0..=1.0).contains(&flags.gc_disk_headroom),
+        "--gc_disk_headroom is {} and has to be between 0 and 1",
+        flags.gc_disk_headroom
+    );
     let address = SocketAddr::new(flags.ip, flags.port);
     let listener = listen::bind(address).await?;
     warn_when_open(address);

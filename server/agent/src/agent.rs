@@ -26,6 +26,7 @@ use crate::task::{Task, TaskKey};
 use crate::uuids::Uuids;
 
 pub(crate) use self::link::Link;
+use self::recovery::Recovery;
 
 /// The agent.
 #[derive(Debug)]
@@ -36,6 +37,7 @@ pub struct Agent {
     /// The boot of the machine that the journal speaks of.
     boot: Option<String>,
     link: Link,
+    recovery: Recovery,
     /// The highest epoch of a master that was followed.
     epoch: Epoch,
     /// The master that has admitted the agent on the present link, or on the last one.
@@ -46,6 +48,8 @@ pub struct Agent {
     completed: BTreeMap<FrameworkId, VecDeque<TaskId>>,
     /// Frameworks that are over: the news of their tasks interests nobody.
     over: BTreeSet<FrameworkId>,
+    /// Ended containers whose removal is ordered, for its time.
+    removals: BTreeSet<String>,
     /// Why the agent ends once its last container has.
     leaving: Option<String>,
     /// How many tasks have ended in each state since the process began.
@@ -60,6 +64,12 @@ impl Agent {
     /// Deterministic: equal state, times and command give equal state and effects.
     pub fn apply(&mut self, now: Instant, wall: Timestamp, command: Command) -> Vec<Effect> {
         self.wall = wall;
+        let mut effects = self.apply_alone(now, command);
+        effects.extend(self.register_if_recovered(now));
+        effects
+    }
+
+    fn apply_alone(&mut self, now: Instant, command: Command) -> Vec<Effect> {
         match command {
             Command::LinkOpened(connection) => self.link_opened(now, connection),
             Command::LinkClosed(connection) => self.link_closed(connection),
@@ -104,7 +114,12 @@ impl Agent {
             Timer::AwaitAdmission(connection) => self.admission_overdue(connection),
             Timer::AwaitPing(connection) => self.ping_overdue(now, connection),
             Timer::StopAgain(key, container) => self.stop_again(now, &key, &container),
-            Timer::RemoveContainer(name) => vec![Effect::Remove(name)],
+            Timer::AwaitRecovery(connection) => self.recovery_overdue(now, connection),
+            Timer::LookAgain => vec![Effect::FindContainers],
+            Timer::RemoveContainer(name) => {
+                self.removals.remove(&name);
+                vec![Effect::Remove(name)]
+            }
         }
     }
 

@@ -53,6 +53,10 @@ pub enum Timer {
     AwaitAdmission(ConnectionId),
     /// The master should have been heard of.
     AwaitPing(ConnectionId),
+    /// The engine should have said what became of the containers; the connection waits for that.
+    AwaitRecovery(ConnectionId),
+    /// The engine's containers are compared with the tasks from time to time.
+    LookAgain,
     /// A container that was asked to stop should have ended.
     StopAgain(TaskKey, ContainerId),
     /// An ended container is no longer needed.

@@ -67,6 +67,8 @@ pub struct Task {
     /// The machine was booted since the task was taken. The journal's end may have been lost then, and with it the news that the
     /// task has ended: it may not be started any more.
     pub is_of_earlier_boot: bool,
+    /// The engine may hold a container for the task, whatever is known of it.
+    pub may_exist: bool,
 }
 
 impl Task {

@@ -9,17 +9,20 @@ mod output;
 mod pull;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use agent_core::container::{ContainerSpec, Exit, FoundContainer, FoundState, Inspection};
 use bollard::API_DEFAULT_VERSION;
 use bollard::models::{ContainerSummary, ContainerSummaryStateEnum};
 use bollard::query_parameters::{
-    CreateContainerOptionsBuilder, ListContainersOptionsBuilder, RemoveContainerOptionsBuilder,
-    StartContainerOptions, StopContainerOptionsBuilder, WaitContainerOptionsBuilder,
+    CreateContainerOptionsBuilder, KillContainerOptionsBuilder, ListContainersOptionsBuilder,
+    RemoveContainerOptionsBuilder, StartContainerOptions, StopContainerOptionsBuilder,
+    WaitContainerOptionsBuilder,
 };
 use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, StreamExt};
+use tokio::sync::OnceCell;
 
 use crate::{Containerizer, EngineInfo, Error};
 
@@ -34,6 +37,8 @@ pub struct DockerConfig {
     pub pull_stall_timeout: Duration,
     /// Pause before an engine that does not answer is asked again.
     pub retry_pause: Duration,
+    /// Name of the cgroup under which the containers are put, together with those of nobody else; the engine's own when absent.
+    pub cgroup: Option<String>,
 }
 
 impl Default for DockerConfig {
@@ -43,6 +48,7 @@ impl Default for DockerConfig {
             call_timeout: Duration::from_secs(60),
             pull_stall_timeout: Duration::from_secs(300),
             retry_pause: Duration::from_secs(1),
+            cgroup: None,
         }
     }
 }
@@ -51,13 +57,32 @@ impl Default for DockerConfig {
 #[derive(Debug, Clone)]
 pub struct Docker {
     config: DockerConfig,
+    cgroup_parent: Arc<OnceCell<Option<String>>>,
 }
 
 impl Docker {
     /// Names an engine; whether it answers shows in the first call.
     #[must_use]
     pub fn new(config: DockerConfig) -> Self {
-        Self { config }
+        Self { config, cgroup_parent: Arc::default() }
+    }
+
+    /// Ends a container as the loss of its machine would, without asking it; one that has ended or is unknown is no error.
+    ///
+    /// # Errors
+    /// When the engine does not answer, or refuses.
+    pub async fn kill(&self, name: &str) -> Result<(), Error> {
+        let options = KillContainerOptionsBuilder::new().signal("SIGKILL").build();
+        let operation = format!("kill container `{name}`");
+        let killed = self
+            .call(&operation, self.config.call_timeout, async |client| {
+                client.kill_container(name, Some(options)).await
+            })
+            .await;
+        match killed {
+            Err(Error::Refused { status: 409, .. }) => Ok(()),
+            other => unless_unknown(other),
+        }
     }
 
     fn endpoint(&self) -> String {
@@ -184,9 +209,10 @@ impl Docker {
     async fn create_container(&self, spec: &ContainerSpec) -> Result<(), Error> {
         let operation = format!("create container `{}`", spec.name);
         let options = CreateContainerOptionsBuilder::new().name(&spec.name).build();
+        let cgroup_parent = self.cgroup_parent().await?;
         let made = self
             .call(&operation, self.config.call_timeout, async |client| {
-                client.create_container(Some(options), create::body(spec)).await
+                client.create_container(Some(options), create::body(spec, cgroup_parent)).await
             })
             .await;
         match made {
@@ -208,9 +234,25 @@ impl Docker {
         }
     }
 
+    /// The cgroup of this agent's containers in the form that the engine's cgroup driver takes.
+    async fn cgroup_parent(&self) -> Result<Option<String>, Error> {
+        let Some(name) = &self.config.cgroup else {
+            return Ok(None);
+        };
+        let parent = self.cgroup_parent.get_or_try_init(|| async {
+            let limit = self.config.call_timeout;
+            let info =
+                self.call("ask for its cgroups", limit, async |client| client.info().await).await?;
+            Ok(create::cgroup_parent(name, info.cgroup_driver))
+        });
+        parent.await.cloned()
+    }
+
     async fn wait_for_exit(&self, name: &str) -> Exit {
         let operation = format!("wait for container `{name}`");
+        let mut pauses = Pauses::up_to(self.config.retry_pause);
         loop {
+            let began = tokio::time::Instant::now();
             if let Ok(client) = self.client(&operation, self.config.call_timeout) {
                 let options = WaitContainerOptionsBuilder::new().condition("not-running").build();
                 // Whatever the stream says, the state is read afterwards: it also knows about memory.
@@ -224,8 +266,31 @@ impl Docker {
                     tracing::debug!(container.name = %name, "cannot tell whether `{name}` still runs: {error}")
                 }
             }
-            tokio::time::sleep(self.config.retry_pause).await;
+            pauses.next(began.elapsed()).await;
         }
+    }
+}
+
+/// Pauses between questions to an engine: short at first, since mostly it is only a moment behind.
+struct Pauses {
+    next: Duration,
+    longest: Duration,
+}
+
+impl Pauses {
+    const FIRST: Duration = Duration::from_millis(20);
+
+    fn up_to(longest: Duration) -> Self {
+        Self { next: Self::FIRST.min(longest), longest }
+    }
+
+    /// Waits after an attempt; one that took long was no failure of the moment before.
+    async fn next(&mut self, attempt: Duration) {
+        if attempt > self.longest {
+            *self = Self::up_to(self.longest);
+        }
+        tokio::time::sleep(self.next).await;
+        self.next = self.next.saturating_mul(2).min(self.longest);
     }
 }
 

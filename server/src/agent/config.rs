@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use model::{Attributes, Resources};
 
@@ -31,10 +32,29 @@ pub(crate) struct AgentConfig {
     pub(crate) engine: Engine,
     /// Socket of the Docker engine.
     pub(crate) docker_socket: PathBuf,
+    /// How long an ended container stays in the engine.
+    pub(crate) remove_delay: Duration,
+    /// Time between asking a container to end and killing it, where nothing else says how long.
+    pub(crate) kill_grace: Duration,
+    /// How many ended tasks of each framework are remembered.
+    pub(crate) max_completed_tasks: usize,
+    /// How long sandboxes of ended tasks stay.
+    pub(crate) retention: Retention,
     /// Name of the cluster, a label on every container.
     pub(crate) cluster: String,
     /// The flags as they are shown by `/flags` and `/state`.
     pub(crate) flags: Vec<(String, String)>,
+}
+
+/// How long sandboxes of ended tasks stay.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Retention {
+    /// Longest time, on an empty disk.
+    pub(crate) delay: Duration,
+    /// Part of the disk, in [0, 1], at whose use nothing stays any more.
+    pub(crate) disk_headroom: f64,
+    /// Time between two looks for old ones.
+    pub(crate) watch_interval: Duration,
 }
 
 /// Which engine runs containers.

@@ -41,7 +41,6 @@ pub(super) struct Driver {
 impl Driver {
     /// Runs until the stop.
     pub(super) async fn run(&mut self) -> Result<(), Error> {
-        self.journal.rewrite(&self.core.checkpoint()).await?;
         let effects = self.core.start();
         self.release(effects).await?;
         let mut batch = Vec::with_capacity(BATCH);

@@ -10,6 +10,7 @@ use std::time::Duration;
 use agent_core::container::Exit;
 use agent_core::{Command, Launch, LaunchFailure, TaskKey, Watched};
 use containerizer::{Containerizer, Error};
+use futures_util::future::BoxFuture;
 use model::ContainerId;
 use tokio::sync::{Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
@@ -132,11 +133,15 @@ impl Containers {
         });
     }
 
-    /// Asks a container to end.
+    /// Asks a container to end. Of one without a task nobody would ask again, so that is done here until the engine has answered.
     pub(super) fn stop(&self, task: Option<(TaskKey, ContainerId)>, name: String, grace: Duration) {
         let this = self.clone();
         self.spawn(async move {
-            match (this.engine.stop(&name, grace).await, task) {
+            let stopped = match &task {
+                Some(_) => this.engine.stop(&name, grace).await,
+                None => until_answered(|| this.engine.stop(&name, grace)).await,
+            };
+            match (stopped, task) {
                 (Ok(()), _) => {}
                 (Err(error), Some((task, container))) => {
                     this.report(Command::StopFailed(task, container, error.to_string())).await;
@@ -146,11 +151,11 @@ impl Containers {
         });
     }
 
-    /// Removes an ended container.
+    /// Removes a container, as soon as the engine answers.
     pub(super) fn remove(&self, name: String) {
         let this = self.clone();
         self.spawn(async move {
-            if let Err(error) = this.engine.remove(&name).await {
+            if let Err(error) = until_answered(|| this.engine.remove(&name)).await {
                 warn!("container `{name}` could not be removed: {error}");
             }
         });
@@ -203,7 +208,28 @@ impl Containers {
             return Err(LaunchFailure::Cancelled);
         }
         self.engine.start(&spec.name).await.map_err(|error| self.failed(launch, &error))?;
-        self.engine.inspect(&spec.name).await.map_err(|error| self.failed(launch, &error))
+        self.describe_started(launch, cancel).await
+    }
+
+    /// Describes a container that has just been started: an engine that falls silent now does not make that a failure.
+    async fn describe_started(
+        &self,
+        launch: &Launch,
+        cancel: &CancellationToken,
+    ) -> Result<agent_core::container::Inspection, LaunchFailure> {
+        loop {
+            match self.engine.inspect(&launch.spec.name).await {
+                Ok(inspection) => return Ok(inspection),
+                Err(error) if error.is_retryable() => {
+                    debug!("container `{}` is described again: {error}", launch.spec.name);
+                }
+                Err(error) => return Err(self.failed(launch, &error)),
+            }
+            tokio::select! {
+                () = cancel.cancelled() => return Err(LaunchFailure::Cancelled),
+                () = tokio::time::sleep(RETRY) => {}
+            }
+        }
     }
 
     /// The failure for the framework; its text also goes to the sandbox, where people look first.
@@ -249,5 +275,18 @@ impl Containers {
 
     fn launches(&self) -> std::sync::MutexGuard<'_, BTreeMap<ContainerId, CancellationToken>> {
         self.launches.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Repeats a call until the engine has answered it, one way or the other.
+async fn until_answered<'a>(
+    call: impl Fn() -> BoxFuture<'a, Result<(), Error>>,
+) -> Result<(), Error> {
+    loop {
+        match call().await {
+            Err(error) if error.is_retryable() => debug!("the engine is asked again: {error}"),
+            answered => return answered,
+        }
+        tokio::time::sleep(RETRY).await;
     }
 }

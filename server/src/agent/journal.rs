@@ -1,21 +1,19 @@
-//! The journal file: records one after another, read back as far as they are whole.
+//! The journal file: what the agent must know again after its process has ended.
 //!
-//! A record is its length and its checksum, 4 bytes each (little endian), and its bytes. A file that ends within a record, as a killed
-//! process leaves it, is read up to there and cut; damage that valid records follow cannot come from a cut and is an error.
-//! Records are written through the page cache without syncing, except those that say who the agent is.
+//! `format` says what lies in it and what is done with a torn or damaged one. Records are written through the page cache without syncing
+//! (a loss of power ends the tasks too), except those that say who the agent is. When the agent starts, and when the journal has grown
+//! long, it is written anew in its shortest form, as a whole and synced.
 
-use std::io::SeekFrom;
+mod format;
+
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use agent_core::Record;
-use tokio::fs::{self, File, OpenOptions};
-use tokio::io::{AsyncSeekExt, AsyncWriteExt};
+use tokio::fs::{self, File};
+use tokio::io::AsyncWriteExt;
 
-/// Length and checksum.
-const HEAD: usize = 8;
-
-/// The longest record; a longer one is damage.
-const MAX_RECORD: usize = 32 << 20;
+use self::format::{Content, Refusal};
 
 /// Beyond this many bytes, and twice what it was when last made short, the journal is worth being made short again.
 const LONG: u64 = 16 << 20;
@@ -26,9 +24,15 @@ pub(crate) enum Error {
     #[error("could not {operation} the journal `{path}`: {source}")]
     Io { operation: &'static str, path: String, source: std::io::Error },
     #[error(
-        "the journal `{path}` is damaged at byte {offset}, before its end; a copy that is whole, or an empty work directory, is the cure"
+        "the journal `{path}` is damaged at byte {offset}: it no longer says which containers belong to this agent; \
+         put back a copy that is whole, or empty the work directory to begin as a new agent"
     )]
     Damaged { path: String, offset: usize },
+    #[error(
+        "the journal `{path}` has a record at byte {offset} that this version does not know ({reason}): \
+         a newer version wrote it, so start that one"
+    )]
+    Unknown { path: String, offset: usize, reason: String },
 }
 
 /// The journal, open for more.
@@ -42,28 +46,28 @@ pub(crate) struct Journal {
 }
 
 impl Journal {
-    /// Opens or makes the journal and reads its records.
-    pub(crate) async fn open(path: &Path) -> Result<(Self, Vec<Record>), Error> {
-        let file =
-            OpenOptions::new().create(true).truncate(false).read(true).write(true).open(path).await;
-        let mut file = file.map_err(failed("open", path))?;
-        let bytes = fs::read(path).await.map_err(failed("read", path))?;
-        let (records, whole) = decode(&bytes).map_err(|offset| damaged(path, offset))?;
+    /// The records of a journal; none where there is no file. Changes nothing.
+    pub(crate) async fn read(path: &Path) -> Result<Vec<Record>, Error> {
+        let bytes = match fs::read(path).await {
+            Err(error) if error.kind() == ErrorKind::NotFound => Vec::new(),
+            other => other.map_err(failed("read", path))?,
+        };
+        let Content { records, whole } =
+            format::decode(&bytes).map_err(|refusal| refused(path, refusal))?;
         if whole < bytes.len() {
             tracing::warn!(
-                "the journal `{}` ends within a record, at byte {whole}; the rest is cut off",
-                path.display()
+                "the journal `{}` ends within a record, at byte {whole} of {}; that record counts as never written",
+                path.display(),
+                bytes.len()
             );
-            file.set_len(whole as u64).await.map_err(failed("cut", path))?;
         }
-        let length = whole as u64;
-        file.seek(SeekFrom::Start(length)).await.map_err(failed("open", path))?;
-        Ok((Self { path: path.to_owned(), file, length, base: length }, records))
+        Ok(records)
     }
 
-    /// Where the journal is.
-    pub(crate) fn path(&self) -> &Path {
-        &self.path
+    /// A journal of these records alone, in place of the one that may be there.
+    pub(crate) async fn begin(path: &Path, records: &[Record]) -> Result<Self, Error> {
+        let (file, base) = write_anew(path, records).await?;
+        Ok(Self { path: path.to_owned(), file, length: base, base })
     }
 
     /// Adds records; when this returns they outlive the process.
@@ -71,7 +75,7 @@ impl Journal {
         if records.is_empty() {
             return Ok(());
         }
-        let bytes = encode(records);
+        let bytes = format::encode(records);
         self.file.write_all(&bytes).await.map_err(failed("write", &self.path))?;
         self.file.flush().await.map_err(failed("write", &self.path))?;
         self.length += bytes.len() as u64;
@@ -88,61 +92,24 @@ impl Journal {
 
     /// Replaces the whole journal by `records`, in one step.
     pub(crate) async fn rewrite(&mut self, records: &[Record]) -> Result<(), Error> {
-        let new = self.path.with_extension("new");
-        let bytes = encode(records);
-        let mut file = File::create(&new).await.map_err(failed("make", &new))?;
-        file.write_all(&bytes).await.map_err(failed("write", &new))?;
-        file.flush().await.map_err(failed("write", &new))?;
-        file.sync_data().await.map_err(failed("sync", &new))?;
-        fs::rename(&new, &self.path).await.map_err(failed("rename", &new))?;
-        self.file = file;
-        self.length = bytes.len() as u64;
-        self.base = self.length;
+        *self = Self::begin(&self.path, records).await?;
         Ok(())
     }
 }
 
-fn encode(records: &[Record]) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    for record in records {
-        let body = record.to_bytes();
-        let length = u32::try_from(body.len()).expect("a record is far below 4 GiB");
-        bytes.extend_from_slice(&length.to_le_bytes());
-        bytes.extend_from_slice(&crc32fast::hash(&body).to_le_bytes());
-        bytes.extend_from_slice(&body);
-    }
-    bytes
-}
-
-/// The records and where the last whole one ends, or where damage stands that no cut explains.
-fn decode(bytes: &[u8]) -> Result<(Vec<Record>, usize), usize> {
-    let mut records = Vec::new();
-    let mut at = 0;
-    while let Some((record, end)) = record_at(bytes, at) {
-        records.push(record);
-        at = end;
-    }
-    // A cut leaves a beginning of a record and nothing behind it.
-    match announced_end(bytes, at) {
-        Some(end) if end < bytes.len() && record_at(bytes, end).is_some() => Err(at),
-        Some(_) | None => Ok((records, at)),
-    }
-}
-
-fn announced_end(bytes: &[u8], at: usize) -> Option<usize> {
-    let length: [u8; 4] = bytes.get(at..at + 4)?.try_into().ok()?;
-    let length = usize::try_from(u32::from_le_bytes(length)).ok()?;
-    (length <= MAX_RECORD).then(|| at + HEAD + length)
-}
-
-fn record_at(bytes: &[u8], at: usize) -> Option<(Record, usize)> {
-    let end = announced_end(bytes, at)?;
-    let body = bytes.get(at + HEAD..end)?;
-    let checksum: [u8; 4] = bytes.get(at + 4..at + HEAD)?.try_into().ok()?;
-    if body.is_empty() || crc32fast::hash(body) != u32::from_le_bytes(checksum) {
-        return None;
-    }
-    Record::from_bytes(body).ok().map(|record| (record, end))
+/// Writes the file beside its place, syncs it and puts it there; an open file and its length.
+async fn write_anew(path: &Path, records: &[Record]) -> Result<(File, u64), Error> {
+    let new = path.with_extension("new");
+    let bytes = format::encode_file(records);
+    let mut file = File::create(&new).await.map_err(failed("make", &new))?;
+    file.write_all(&bytes).await.map_err(failed("write", &new))?;
+    file.flush().await.map_err(failed("write", &new))?;
+    file.sync_all().await.map_err(failed("sync", &new))?;
+    fs::rename(&new, path).await.map_err(failed("rename", &new))?;
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let opened = File::open(folder).await.map_err(failed("sync the folder of", path))?;
+    opened.sync_all().await.map_err(failed("sync the folder of", path))?;
+    Ok((file, bytes.len() as u64))
 }
 
 fn failed(operation: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Error {
@@ -150,77 +117,13 @@ fn failed(operation: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -
     move |source| Error::Io { operation, path, source }
 }
 
-fn damaged(path: &Path, offset: usize) -> Error {
-    Error::Damaged { path: path.display().to_string(), offset }
+fn refused(path: &Path, refusal: Refusal) -> Error {
+    let path = path.display().to_string();
+    match refusal {
+        Refusal::Damaged { offset } => Error::Damaged { path, offset },
+        Refusal::Unknown { offset, reason } => Error::Unknown { path, offset, reason },
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use agent_core::Entry;
-    use tempfile::TempDir;
-
-    use super::*;
-
-    fn some_records() -> Vec<Record> {
-        let acknowledged = |task: &str, uuid: u8| Entry::Acknowledged {
-            framework: "F".into(),
-            task: task.into(),
-            uuid: vec![uuid; 16],
-        };
-        [
-            Entry::Admitted { agent: "S0".into() },
-            acknowledged("a", 1),
-            acknowledged("b", 2),
-            Entry::Left,
-        ]
-        .into_iter()
-        .map(Record::V1)
-        .collect()
-    }
-
-    #[test]
-    fn a_journal_cut_anywhere_gives_a_prefix_of_its_records() {
-        let records = some_records();
-        let bytes = encode(&records);
-        for cut in 0..=bytes.len() {
-            let (read, whole) = decode(&bytes[..cut]).unwrap();
-            assert_eq!(read, records[..read.len()], "cut at {cut}");
-            assert_eq!(whole, encode(&read).len(), "cut at {cut}");
-        }
-        assert_eq!(decode(&bytes).unwrap(), (records, bytes.len()));
-    }
-
-    #[test]
-    fn damage_before_the_end_is_not_taken_for_a_cut() {
-        let records = some_records();
-        let mut bytes = encode(&records);
-        let first = encode(&records[..1]).len();
-        bytes[first + HEAD] ^= 0xff;
-        assert_eq!(decode(&bytes), Err(first));
-    }
-
-    #[tokio::test]
-    async fn records_are_there_after_opening_again() {
-        let folder = TempDir::new().unwrap();
-        let path = folder.path().join("journal");
-        let records = some_records();
-        let (mut journal, none) = Journal::open(&path).await.unwrap();
-        assert!(none.is_empty());
-        journal.append(&records[..2]).await.unwrap();
-        drop(journal);
-        // A process killed while it wrote.
-        let mut bytes = std::fs::read(&path).unwrap();
-        bytes.extend_from_slice(&encode(&records[2..3])[..11]);
-        std::fs::write(&path, &bytes).unwrap();
-
-        let (mut journal, read) = Journal::open(&path).await.unwrap();
-        assert_eq!(read, records[..2]);
-        journal.append(&records[2..]).await.unwrap();
-        let (mut journal, read) = Journal::open(&path).await.unwrap();
-        assert_eq!(read, records);
-        journal.rewrite(&records[3..]).await.unwrap();
-        journal.append(&records[..1]).await.unwrap();
-        let (_, read) = Journal::open(&path).await.unwrap();
-        assert_eq!(read, [records[3].clone(), records[0].clone()]);
-    }
-}
+mod tests;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use agent_core::{Command, ConnectionId};
-use bytes::{Bytes, BytesMut};
+use bytes::{Buf, Bytes, BytesMut};
 use http::{HeaderMap, StatusCode, header};
 use http_body_util::{BodyExt, Empty};
 use hyper::upgrade::Upgraded;
@@ -27,6 +27,9 @@ use crate::cluster_secret::{ClusterSecret, Nonce, Nonces, Proof, Side};
 
 /// Orders that wait for the link; when full, the connection is given up and the re-registration tells everything.
 const QUEUE: usize = 8_192;
+
+/// Bytes that wait for a master that does not read; with more the connection is given up.
+const UNREAD: usize = 8 << 20;
 
 /// How long the master may take to accept a connection and upgrade it.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -167,15 +170,11 @@ impl Client {
         let (frames, outcome) = self.talk(connection, stream).await;
         self.inbox.send(Command::LinkClosed(connection)).await.ok()?;
         // A refusal is one frame: only a link that carried more has worked, and is opened again at once.
-        let has_worked = frames > 1;
+        self.failures = if frames > 1 { 0 } else { self.failures.saturating_add(1) };
         match outcome {
-            Ok(retry_after) => {
-                self.failures = self.failures.saturating_add(1);
-                Some(retry_after)
-            }
+            Ok(retry_after) => Some(retry_after),
             Err(error) => {
                 info!("the link to the master at {} broke: {error}", self.master.address);
-                self.failures = if has_worked { 0 } else { self.failures.saturating_add(1) };
                 Some(None)
             }
         }
@@ -255,16 +254,21 @@ impl Client {
                         Err(error) => return (heard, Err(error)),
                     }
                 }
+                // Never waited for alone: the order to close comes even when the master reads nothing.
+                written = writer.write_buf(&mut outgoing), if outgoing.has_remaining() => {
+                    if let Err(error) = written {
+                        return (heard, Err(error.into()));
+                    }
+                }
                 taken = self.orders.recv_many(&mut orders, 256) => {
                     if taken == 0 {
                         return (heard, Ok(None));
                     }
-                    let closing = encode(connection, &mut orders, &mut outgoing);
-                    if let Err(error) = writer.write_all_buf(&mut outgoing).await {
-                        return (heard, Err(error.into()));
-                    }
-                    if let Some(retry_after) = closing {
+                    if let Some(retry_after) = encode(connection, &mut orders, &mut outgoing) {
                         return (heard, Ok(retry_after));
+                    }
+                    if outgoing.len() > UNREAD {
+                        return (heard, Err(Error::Overrun));
                     }
                 }
             }

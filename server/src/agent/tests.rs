@@ -7,7 +7,9 @@ mod registration;
 
 use std::net::IpAddr;
 use std::path::Path;
+use std::time::Duration;
 
+use agent_core::Settings;
 use axum::Router;
 use axum::body::Body;
 use axum::http::{Request, StatusCode};
@@ -20,7 +22,7 @@ use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
 
 use self::master::Master;
-use super::{AgentConfig, Engine};
+use super::{AgentConfig, Engine, Retention};
 use crate::clock::Clock;
 
 /// An agent in this process, with its folder.
@@ -74,6 +76,14 @@ fn config(folder: &TempDir, master: &Master, engine: Engine) -> AgentConfig {
         attributes: Attributes::parse("rack:r1").unwrap(),
         engine,
         docker_socket: Path::new("/var/run/docker.sock").to_owned(),
+        remove_delay: Settings::REMOVE_DELAY,
+        kill_grace: Settings::KILL_GRACE,
+        max_completed_tasks: Settings::MAX_COMPLETED_TASKS,
+        retention: Retention {
+            delay: Duration::from_secs(604_800),
+            disk_headroom: 0.1,
+            watch_interval: Duration::from_secs(60),
+        },
         cluster: "test".to_owned(),
         flags: vec![("port".to_owned(), "5051".to_owned())],
     }

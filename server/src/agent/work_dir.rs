@@ -93,24 +93,25 @@ impl WorkDir {
         &self.nonce
     }
 
-    /// Opens the journal; its records are left out when the agent must begin as a new one.
-    pub(crate) async fn open_journal(
+    /// Where the journal lies.
+    pub(crate) fn journal(&self) -> PathBuf {
+        self.path.join("meta").join("journal")
+    }
+
+    /// The records of the journal; none when the agent must begin as a new one.
+    pub(crate) async fn read_journal(
         &mut self,
         config: &AgentConfig,
-    ) -> Result<(Journal, Vec<Record>), Error> {
-        let path = self.path.join("meta").join("journal");
-        let (mut journal, mut records) = Journal::open(&path).await?;
-        if let Some(reason) = self.reason_to_begin_anew(&records, config) {
-            warn!(
-                "{reason}; it registers as a new agent, and containers of the old one are stopped"
-            );
-            let nonce = new_nonce();
-            write_synced(&self.path.join("meta").join("nonce"), nonce.as_bytes())?;
-            self.nonce = nonce.into_bytes();
-            records.clear();
-            journal.rewrite(&records).await?;
-        }
-        Ok((journal, records))
+    ) -> Result<Vec<Record>, Error> {
+        let records = Journal::read(&self.journal()).await?;
+        let Some(reason) = self.reason_to_begin_anew(&records, config) else {
+            return Ok(records);
+        };
+        warn!("{reason}; it registers as a new agent, and containers of the old one are stopped");
+        let nonce = new_nonce();
+        write_synced(&self.path.join("meta").join("nonce"), nonce.as_bytes())?;
+        self.nonce = nonce.into_bytes();
+        Ok(Vec::new())
     }
 
     fn reason_to_begin_anew(&self, records: &[Record], config: &AgentConfig) -> Option<String> {
@@ -210,7 +211,9 @@ fn write_synced(path: &Path, content: &[u8]) -> Result<(), Error> {
     let new = path.with_extension("new");
     let mut file = File::create(&new).map_err(failed("make", &new))?;
     file.write_all(content).and_then(|()| file.sync_all()).map_err(failed("write", &new))?;
-    fs::rename(&new, path).map_err(failed("rename", &new))
+    fs::rename(&new, path).map_err(failed("rename", &new))?;
+    let folder = path.parent().unwrap_or(Path::new("."));
+    File::open(folder).and_then(|opened| opened.sync_all()).map_err(failed("sync", folder))
 }
 
 fn failed(operation: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Error {

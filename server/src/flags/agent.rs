@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::FlagDuration;
+
 /// Flags of the Mesos agent (`MESOS_*`).
 #[derive(Debug, Clone, Args)]
 #[command(rename_all = "snake_case")]
@@ -39,6 +41,24 @@ pub(crate) struct AgentFlags {
     /// File of the cluster's secret, the 32 bytes of the master's; needed when the master is on another machine.
     #[arg(long, env = "EKIDEN_CLUSTER_SECRET_FILE")]
     pub(crate) cluster_secret_file: Option<PathBuf>,
+    /// How long an ended container stays in the engine.
+    #[arg(long, env = "MESOS_DOCKER_REMOVE_DELAY", default_value = "6hrs")]
+    pub(crate) docker_remove_delay: FlagDuration,
+    /// Time between asking a container to end and killing it, where nothing else says how long.
+    #[arg(long, env = "MESOS_EXECUTOR_SHUTDOWN_GRACE_PERIOD", default_value = "5secs")]
+    pub(crate) executor_shutdown_grace_period: FlagDuration,
+    /// How many ended tasks of each framework are remembered.
+    #[arg(long, env = "MESOS_MAX_COMPLETED_EXECUTORS_PER_FRAMEWORK", default_value_t = 150)]
+    pub(crate) max_completed_executors_per_framework: usize,
+    /// How long the sandbox of an ended task stays on an empty disk; the fuller the disk, the shorter.
+    #[arg(long, env = "MESOS_GC_DELAY", default_value = "1weeks")]
+    pub(crate) gc_delay: FlagDuration,
+    /// Part of the disk that sandboxes of ended tasks leave free.
+    #[arg(long, env = "MESOS_GC_DISK_HEADROOM", default_value_t = 0.1)]
+    pub(crate) gc_disk_headroom: f64,
+    /// Time between two looks for old sandboxes.
+    #[arg(long, env = "MESOS_DISK_WATCH_INTERVAL", default_value = "1mins")]
+    pub(crate) disk_watch_interval: FlagDuration,
     /// Label that tells the containers of one cluster from those of another on the same engine.
     #[arg(long, default_value = "default")]
     pub(crate) cluster_label: String,
@@ -53,10 +73,19 @@ impl AgentFlags {
         [
             ("attributes", self.attributes.clone()),
             ("containerizers", self.containerizers.join(",")),
+            ("disk_watch_interval", self.disk_watch_interval.to_string()),
+            ("docker_remove_delay", self.docker_remove_delay.to_string()),
             ("docker_socket", self.docker_socket.display().to_string()),
+            ("executor_shutdown_grace_period", self.executor_shutdown_grace_period.to_string()),
+            ("gc_delay", self.gc_delay.to_string()),
+            ("gc_disk_headroom", self.gc_disk_headroom.to_string()),
             ("hostname", self.hostname.clone().unwrap_or_default()),
             ("ip", self.ip.to_string()),
             ("master", self.master.clone()),
+            (
+                "max_completed_executors_per_framework",
+                self.max_completed_executors_per_framework.to_string(),
+            ),
             ("port", self.port.to_string()),
             ("resources", self.resources.clone()),
             ("work_dir", self.work_dir.display().to_string()),

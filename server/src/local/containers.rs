@@ -41,19 +41,29 @@ pub(super) async fn remove_all(socket: &Path, cluster: &str) -> anyhow::Result<u
 }
 
 /// Kills the containers of the agent in `work_dir`, as the death of its machine would, and returns how many.
+///
+/// The agent's process must have ended. A container that it had made and not started goes too: the engine may have the order to start it.
 pub(super) async fn kill_agent(socket: &Path, work_dir: &Path) -> anyhow::Result<usize> {
     let file = work_dir.join("meta/identity");
     let identity = std::fs::read_to_string(&file)
         .with_context(|| format!("cannot tell the agent's containers by {}", file.display()))?;
     let docker = engine(socket);
-    let found = docker.containers(AGENT_FOLDER, identity.trim()).await?;
     let mut killed = 0;
-    for container in found.iter().filter(|container| container.state == FoundState::Running) {
-        docker
-            .stop(&container.name, Duration::ZERO)
-            .await
-            .with_context(|| format!("cannot kill the container {}", container.name))?;
-        killed += 1;
+    loop {
+        let found = docker.containers(AGENT_FOLDER, identity.trim()).await?;
+        let alive: Vec<_> =
+            found.into_iter().filter(|found| found.state != FoundState::Exited).collect();
+        if alive.is_empty() {
+            return Ok(killed);
+        }
+        killed += alive.iter().filter(|found| found.state == FoundState::Running).count();
+        let ends = alive.iter().map(async |found| {
+            let ended = match found.state {
+                FoundState::Created => docker.remove(&found.name).await,
+                FoundState::Running | FoundState::Exited => docker.kill(&found.name).await,
+            };
+            ended.with_context(|| format!("cannot kill the container {}", found.name))
+        });
+        futures_util::future::try_join_all(ends).await?;
     }
-    Ok(killed)
 }

@@ -1,4 +1,4 @@
-//! The control socket of a local cluster: one line in (`kill agent-1`), one line out.
+//! The control socket of a local cluster: one line in (`kill agent-1`), one line out (`ok` or `failed`, and what there is to say).
 //!
 //! It lies in the data folder, so only who may write there can give orders.
 
@@ -12,6 +12,8 @@ use tokio::sync::{mpsc, oneshot};
 
 const SOCKET: &str = "control.sock";
 const MAX_LINE: u64 = 256;
+const DONE: &str = "ok";
+const FAILED: &str = "failed";
 
 /// What can be asked of a node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,13 +50,13 @@ impl Order {
 pub(super) struct Request {
     pub(super) order: Order,
     pub(super) node: String,
-    reply: oneshot::Sender<String>,
+    reply: oneshot::Sender<Result<String, String>>,
 }
 
 impl Request {
     /// Answers whoever gave the order; one that has gone is not missed.
-    pub(super) fn answer(self, text: String) {
-        let _ = self.reply.send(text);
+    pub(super) fn answer(self, outcome: Result<String, String>) {
+        let _ = self.reply.send(outcome);
     }
 }
 
@@ -86,7 +88,7 @@ async fn answer(stream: UnixStream, orders: &mpsc::Sender<Request>) -> anyhow::R
     let mut stream = BufReader::new(stream);
     let mut line = String::new();
     (&mut stream).take(MAX_LINE).read_line(&mut line).await?;
-    let text = match line
+    let outcome = match line
         .trim()
         .split_once(' ')
         .and_then(|(word, node)| Order::from_word(word).map(|order| (order, node.to_owned())))
@@ -96,9 +98,13 @@ async fn answer(stream: UnixStream, orders: &mpsc::Sender<Request>) -> anyhow::R
             orders.send(Request { order, node, reply }).await?;
             answer.await?
         }
-        None => format!("`{}` is no order", line.trim()),
+        None => Err(format!("`{}` is no order", line.trim())),
     };
-    stream.get_mut().write_all(format!("{text}\n").as_bytes()).await?;
+    let (word, text) = match &outcome {
+        Ok(text) => (DONE, text),
+        Err(text) => (FAILED, text),
+    };
+    stream.get_mut().write_all(format!("{word} {text}\n").as_bytes()).await?;
     Ok(())
 }
 
@@ -111,7 +117,11 @@ pub(super) async fn send(data: &Path, order: Order, node: &str) -> anyhow::Resul
     stream.write_all(format!("{} {node}\n", order.word()).as_bytes()).await?;
     let mut answer = String::new();
     BufReader::new(stream).read_line(&mut answer).await?;
-    Ok(answer.trim_end().to_owned())
+    match answer.trim_end().split_once(' ') {
+        Some((DONE, text)) => Ok(text.to_owned()),
+        Some((FAILED, text)) => anyhow::bail!("{text}"),
+        Some(_) | None => anyhow::bail!("the cluster ended before it had carried out the order"),
+    }
 }
 
 #[cfg(test)]
@@ -128,8 +138,22 @@ mod tests {
         });
         let request = orders.recv().await.unwrap();
         assert_eq!((request.order, request.node.as_str()), (Order::KillProcess, "agent-1"));
-        request.answer("done".to_owned());
-        assert_eq!(giver.await.unwrap().unwrap(), "done");
+        request.answer(Ok("all done".to_owned()));
+        assert_eq!(giver.await.unwrap().unwrap(), "all done");
+    }
+
+    #[tokio::test]
+    async fn an_order_that_fails_is_an_error_for_its_giver() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut orders = listen(folder.path()).unwrap();
+        let giver = tokio::spawn({
+            let data = folder.path().to_owned();
+            async move { send(&data, Order::Kill, "agent-9").await }
+        });
+        let request = orders.recv().await.unwrap();
+        request.answer(Err("this cluster has no node `agent-9`".to_owned()));
+        let error = giver.await.unwrap().unwrap_err();
+        assert_eq!(error.to_string(), "this cluster has no node `agent-9`");
     }
 
     #[tokio::test]

@@ -1,6 +1,6 @@
 //! Containers ended, and containers found again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,10 +9,13 @@ use wire::mesos::v1::task_status::Reason;
 
 use super::launch::{refused, watched};
 use crate::Agent;
-use crate::command::LaunchFailure;
+use crate::command::{LaunchFailure, Timer};
 use crate::container::{Exit, FoundContainer, FoundState};
 use crate::effect::Effect;
 use crate::task::{News, Phase, TaskKey};
+
+/// Time between two comparisons of the engine's containers with the tasks.
+const LOOK_AGAIN: Duration = Duration::from_secs(60);
 
 impl Agent {
     pub(super) fn container_ended(
@@ -28,17 +31,21 @@ impl Agent {
         if task.phase == Phase::Ended {
             return Vec::new();
         }
+        task.is_recovering = false;
         let name = task.container_name.clone();
         let news = ending(exit, task.kill.is_some());
         let mut effects = self.tell(now, key, news);
         if let Exit::Exited { .. } = exit {
-            effects.push(self.remove_later(now, name));
+            effects.extend(self.remove_later(now, name));
         }
         effects.extend(self.exit_if_empty());
         effects
     }
 
-    /// Compares what the engine holds with what the journal says.
+    /// Compares what the engine holds with the tasks: once for all tasks after a restart, and from time to time for what has no task.
+    ///
+    /// A listing is a little older than the tasks, so nothing is concluded from a container that is missing in a later one: whoever
+    /// watches the container tells its end.
     pub(super) fn containers_found(
         &mut self,
         now: Instant,
@@ -47,17 +54,27 @@ impl Agent {
         let found: BTreeMap<String, FoundState> =
             found.into_iter().map(|container| (container.name, container.state)).collect();
         let mut effects = Vec::new();
+        if !self.recovery.is_listed {
+            self.recovery.is_listed = true;
+            effects.extend(self.recover_containers(now, &found));
+        }
+        effects.extend(self.tidy_up(now, &found));
+        effects.push(Effect::ArmTimer { at: now + LOOK_AGAIN, timer: Timer::LookAgain });
+        effects
+    }
+
+    fn recover_containers(
+        &mut self,
+        now: Instant,
+        found: &BTreeMap<String, FoundState>,
+    ) -> Vec<Effect> {
         let recovering: Vec<TaskKey> = self
             .tasks
             .iter()
             .filter(|(_, task)| task.is_recovering)
             .map(|(key, _)| key.clone())
             .collect();
-        for key in recovering {
-            effects.extend(self.recover_container(now, &key, &found));
-        }
-        effects.extend(self.tidy_up(now, &found));
-        effects
+        recovering.iter().flat_map(|key| self.recover_container(now, key, found)).collect()
     }
 
     fn recover_container(
@@ -69,9 +86,15 @@ impl Agent {
         let Some(task) = self.task_mut(key) else {
             return Vec::new();
         };
-        task.is_recovering = false;
         let (container, is_killed) = (task.container.clone(), task.kill.is_some());
-        match (found.get(&task.container_name), task.phase) {
+        let state = found.get(&task.container_name).copied();
+        // Of an ended one the engine still has to say how, of one that was just started where: the task recovers until then.
+        task.is_recovering = match (state, task.phase) {
+            (Some(FoundState::Exited), phase) => phase != Phase::Ended,
+            (Some(FoundState::Running), phase) => matches!(phase, Phase::Pulling | Phase::Starting),
+            (Some(FoundState::Created) | None, _) => false,
+        };
+        match (state, task.phase) {
             (_, Phase::Ended) => Vec::new(),
             (Some(FoundState::Exited), _) => vec![Effect::Watch(watched(task))],
             (Some(FoundState::Running), Phase::Running) => {
@@ -112,16 +135,15 @@ impl Agent {
     }
 
     /// Stops what runs without a task, and lets ended containers go in time.
-    fn tidy_up(&self, now: Instant, found: &BTreeMap<String, FoundState>) -> Vec<Effect> {
+    fn tidy_up(&mut self, now: Instant, found: &BTreeMap<String, FoundState>) -> Vec<Effect> {
+        let live: BTreeSet<String> = self
+            .tasks
+            .values()
+            .filter(|task| task.phase != Phase::Ended)
+            .map(|task| task.container_name.clone())
+            .collect();
         let mut effects = Vec::new();
-        for (name, state) in found {
-            let is_live = self
-                .tasks
-                .values()
-                .any(|task| task.container_name == *name && task.phase != Phase::Ended);
-            if is_live {
-                continue;
-            }
+        for (name, state) in found.iter().filter(|(name, _)| !live.contains(*name)) {
             if *state == FoundState::Running {
                 tracing::warn!(container.name = %name, "container `{name}` runs without a task and is stopped");
                 effects.push(Effect::Stop {
@@ -130,7 +152,7 @@ impl Agent {
                     grace: Duration::ZERO,
                 });
             }
-            effects.push(self.remove_later(now, name.clone()));
+            effects.extend(self.remove_later(now, name.clone()));
         }
         effects
     }

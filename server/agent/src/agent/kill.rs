@@ -128,6 +128,7 @@ impl Agent {
         let mut effects =
             vec![Self::journal(Entry::FrameworkEnded { framework: framework.clone() })];
         self.forget_updates(framework);
+        self.forget_frameworks();
         for key in self.live_tasks(|task| task.framework == *framework) {
             effects.extend(self.end_task(now, &key, self.settings.shutdown_grace));
         }
@@ -190,11 +191,12 @@ impl Agent {
         effects
     }
 
-    pub(super) fn remove_later(&self, now: Instant, name: String) -> Effect {
-        Effect::ArmTimer {
+    /// Orders the removal of an ended container for its time, once.
+    pub(super) fn remove_later(&mut self, now: Instant, name: String) -> Option<Effect> {
+        self.removals.insert(name.clone()).then(|| Effect::ArmTimer {
             at: now + self.settings.remove_delay,
             timer: Timer::RemoveContainer(name),
-        }
+        })
     }
 
     fn live_tasks(&self, wanted: impl Fn(&TaskKey) -> bool) -> Vec<TaskKey> {

@@ -110,6 +110,7 @@ impl Agent {
             kill: None,
             is_recovering: false,
             is_of_earlier_boot: false,
+            may_exist: false,
         }
     }
 
@@ -165,9 +166,14 @@ impl Agent {
         container: &ContainerId,
     ) -> Vec<Effect> {
         match self.run_mut(key, container) {
-            Some(task) if task.phase == Phase::Pulling && task.kill.is_none() => {
+            Some(task) if task.phase == Phase::Pulling => {
                 task.phase = Phase::Starting;
-                self.tell(now, key, News::from_executor(TaskState::Starting))
+                // Whether the launch can still be called off or not: the engine may make the container now.
+                task.may_exist = true;
+                match task.kill {
+                    None => self.tell(now, key, News::from_executor(TaskState::Starting)),
+                    Some(_) => Vec::new(),
+                }
             }
             Some(_) | None => Vec::new(),
         }
@@ -187,6 +193,7 @@ impl Agent {
             return Vec::new();
         }
         task.phase = Phase::Running;
+        task.is_recovering = false;
         let mut effects = vec![Effect::Watch(watched(task))];
         if task.kill.is_some() {
             effects.extend(self.stop_running(now, key));
@@ -214,8 +221,9 @@ impl Agent {
         if task.phase == Phase::Ended {
             return Vec::new();
         }
-        let (phase, name, is_killed) =
-            (task.phase, task.container_name.clone(), task.kill.is_some());
+        let (may_exist, name, is_killed) =
+            (task.may_exist, task.container_name.clone(), task.kill.is_some());
+        let was_called_off = failure == LaunchFailure::Cancelled;
         let news = match failure {
             LaunchFailure::Cancelled => News::from_agent(
                 TaskState::Killed,
@@ -232,14 +240,14 @@ impl Agent {
             }
         };
         let mut effects = self.tell(now, key, news);
-        if phase == Phase::Starting {
+        if may_exist && was_called_off {
+            // Nobody has seen it. It goes at once, so that an engine that is late with its start finds nothing to start.
+            effects.push(Effect::Remove(name));
+        } else if may_exist {
             // It may have been made, and even have been started by an engine that answered too late.
-            effects.push(Effect::Stop {
-                task: None,
-                name: name.clone(),
-                grace: std::time::Duration::ZERO,
-            });
-            effects.push(self.remove_later(now, name));
+            let grace = std::time::Duration::ZERO;
+            effects.push(Effect::Stop { task: None, name: name.clone(), grace });
+            effects.extend(self.remove_later(now, name));
         }
         effects.extend(self.exit_if_empty());
         effects

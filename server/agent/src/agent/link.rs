@@ -19,11 +19,18 @@ use crate::task::Task;
 /// How long a master may take to answer a registration; it makes a durable record first.
 const ADMISSION_TIMEOUT: Duration = Duration::from_secs(15);
 
+/// How long a master waits at most for what the engine has to say about the containers of the process before this one.
+///
+/// Well below the time after which the master takes the agent for lost.
+const RECOVERY_TIMEOUT: Duration = Duration::from_secs(5);
+
 /// Where the agent stands with a master.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Link {
     /// There is no connection.
     Down,
+    /// There is a connection; the agent registers as soon as it knows what became of its containers.
+    Held(ConnectionId),
     /// The registration is under way.
     Opened(ConnectionId),
     /// The master has admitted the agent.
@@ -44,13 +51,43 @@ impl Link {
     fn connection(self) -> Option<ConnectionId> {
         match self {
             Link::Down => None,
-            Link::Opened(connection) | Link::Admitted { connection, .. } => Some(connection),
+            Link::Held(connection)
+            | Link::Opened(connection)
+            | Link::Admitted { connection, .. } => Some(connection),
         }
     }
 }
 
 impl Agent {
+    /// A re-registration that came before the engine's word would call tasks running that ended while no agent watched them.
     pub(super) fn link_opened(&mut self, now: Instant, connection: ConnectionId) -> Vec<Effect> {
+        let overdue = *self.recovery.overdue.get_or_insert(now + RECOVERY_TIMEOUT);
+        if self.id.is_none() || self.is_recovered() || now >= overdue {
+            return self.register(now, connection);
+        }
+        self.link = Link::Held(connection);
+        vec![Effect::ArmTimer { at: overdue, timer: Timer::AwaitRecovery(connection) }]
+    }
+
+    pub(super) fn register_if_recovered(&mut self, now: Instant) -> Vec<Effect> {
+        match self.link {
+            Link::Held(connection) if self.is_recovered() => self.register(now, connection),
+            Link::Down | Link::Held(_) | Link::Opened(_) | Link::Admitted { .. } => Vec::new(),
+        }
+    }
+
+    pub(super) fn recovery_overdue(&mut self, now: Instant, timed: ConnectionId) -> Vec<Effect> {
+        if self.link != Link::Held(timed) {
+            return Vec::new();
+        }
+        tracing::warn!(
+            "the container engine has not said within {} s what became of all containers; the agent registers without",
+            RECOVERY_TIMEOUT.as_secs()
+        );
+        self.register(now, timed)
+    }
+
+    fn register(&mut self, now: Instant, connection: ConnectionId) -> Vec<Effect> {
         self.link = Link::Opened(connection);
         let description = self.description();
         let body = match &self.id {
@@ -111,7 +148,8 @@ impl Agent {
                 }
                 self.order_arrived(now, frame.body)
             }
-            Link::Opened(_) | Link::Admitted { .. } => Vec::new(), // It belongs to a link that is no more.
+            // A frame before the registration, or one that belongs to a link that is no more.
+            Link::Held(_) | Link::Opened(_) | Link::Admitted { .. } => Vec::new(),
         }
     }
 
@@ -151,7 +189,7 @@ impl Agent {
                 let frame = AgentFrame { epoch: epoch.0, link: number, body: Some(body) };
                 Some(Effect::Send(connection, Box::new(frame)))
             }
-            Link::Down | Link::Opened(_) => None,
+            Link::Down | Link::Held(_) | Link::Opened(_) => None,
         }
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use imbl::OrdMap;
-use model::{AgentId, ContainerId, Epoch, FrameworkId, TaskId, Timestamp};
+use model::{AgentId, ContainerId, Epoch, FrameworkId, Instant, TaskId, Timestamp};
 use wire::mesos::v1;
 
 use super::{Agent, Link};
@@ -14,6 +14,15 @@ use crate::record::{Entry, Proto, Record, UnreadableRecord};
 use crate::settings::Settings;
 use crate::task::{Phase, Task, TaskKey};
 use crate::uuids::Uuids;
+
+/// How far a new process is in finding out what became of the containers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Recovery {
+    /// The engine has listed its containers since the process began.
+    pub(super) is_listed: bool,
+    /// From here on a master is not kept waiting any longer; unknown until the first one is there.
+    pub(super) overdue: Option<Instant>,
+}
 
 impl Agent {
     /// Builds the agent from the records of its journal; without any it has never been admitted.
@@ -33,12 +42,14 @@ impl Agent {
             id: None,
             boot: None,
             link: Link::Down,
+            recovery: Recovery { is_listed: false, overdue: None },
             epoch: Epoch::default(),
             master: None,
             frameworks: OrdMap::new(),
             tasks: OrdMap::new(),
             completed: BTreeMap::new(),
             over: BTreeSet::new(),
+            removals: BTreeSet::new(),
             leaving: None,
             ended: BTreeMap::new(),
             wall: Timestamp::default(),
@@ -58,6 +69,7 @@ impl Agent {
         for key in live {
             if let Some(task) = agent.task_mut(&key) {
                 task.is_recovering = true;
+                task.may_exist = true;
             }
         }
         Ok(agent)
@@ -66,7 +78,12 @@ impl Agent {
     /// What has to be done once after [`Agent::recover`].
     #[must_use]
     pub fn start(&self) -> Vec<Effect> {
-        if self.settings.runs_docker { vec![Effect::FindContainers] } else { Vec::new() }
+        vec![Effect::FindContainers]
+    }
+
+    /// Whether nothing is left to find out about the containers of the process before this one.
+    pub(super) fn is_recovered(&self) -> bool {
+        !self.tasks.values().any(|task| task.is_recovering)
     }
 
     /// The id under which the agent was admitted, if it was.

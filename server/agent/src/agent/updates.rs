@@ -1,5 +1,6 @@
 //! Status updates: made, journalled, sent one at a time for each task, sent again until acknowledged.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -12,6 +13,11 @@ use crate::command::Timer;
 use crate::effect::Effect;
 use crate::record::Entry;
 use crate::task::{News, TaskKey};
+
+/// How many frameworks that are over are remembered.
+///
+/// Source: apache/mesos: src/slave/constants.hpp (`MAX_COMPLETED_FRAMEWORKS`).
+const MAX_COMPLETED_FRAMEWORKS: usize = 50;
 
 impl Agent {
     /// Makes an update of news about a task, and sends it if nothing is under way for the task.
@@ -166,6 +172,28 @@ impl Agent {
         let forgotten: Vec<_> = ended.drain(..surplus).collect();
         for task in forgotten {
             self.tasks.remove(&TaskKey { framework: key.framework.clone(), task });
+        }
+        if self.over.contains(&key.framework) {
+            self.forget_frameworks();
+        }
+    }
+
+    /// Forgets the frameworks that are over and have nothing running here, but the newest few.
+    pub(super) fn forget_frameworks(&mut self) {
+        let busy: BTreeSet<FrameworkId> = self
+            .tasks
+            .values()
+            .filter(|task| !task.is_complete())
+            .map(|task| task.key.framework.clone())
+            .collect();
+        let idle: Vec<FrameworkId> = self.over.difference(&busy).cloned().collect();
+        // Their ids end in a number that grows.
+        for framework in idle.iter().take(idle.len().saturating_sub(MAX_COMPLETED_FRAMEWORKS)) {
+            self.over.remove(framework);
+            self.frameworks.remove(framework);
+            for task in self.completed.remove(framework).unwrap_or_default() {
+                self.tasks.remove(&TaskKey { framework: framework.clone(), task });
+            }
         }
     }
 

@@ -6,10 +6,11 @@
 use agent_core::container::ContainerSpec;
 use bollard::models::{
     ContainerCreateBody, HostConfig, HostConfigLogConfig, Mount, MountType, PortBinding, PortMap,
+    SystemInfoCgroupDriverEnum,
 };
 
 /// Body of the call that makes the container.
-pub(super) fn body(spec: &ContainerSpec) -> ContainerCreateBody {
+pub(super) fn body(spec: &ContainerSpec, cgroup_parent: Option<String>) -> ContainerCreateBody {
     ContainerCreateBody {
         image: Some(spec.image.clone()),
         hostname: spec.hostname.clone(),
@@ -22,8 +23,23 @@ pub(super) fn body(spec: &ContainerSpec) -> ContainerCreateBody {
         ),
         attach_stdin: Some(false),
         tty: Some(false),
-        host_config: Some(host_config(spec)),
+        host_config: Some(HostConfig { cgroup_parent, ..host_config(spec) }),
         ..ContainerCreateBody::default()
+    }
+}
+
+/// The cgroup `name`, below one for all of Ekiden, as a cgroup driver writes it; nothing for an engine without cgroups.
+pub(super) fn cgroup_parent(
+    name: &str,
+    driver: Option<SystemInfoCgroupDriverEnum>,
+) -> Option<String> {
+    match driver? {
+        SystemInfoCgroupDriverEnum::CGROUPFS => Some(format!("/ekiden/{name}")),
+        // A dash in the name of a slice means one more level.
+        SystemInfoCgroupDriverEnum::SYSTEMD => {
+            Some(format!("ekiden-{}.slice", name.replace('-', "_")))
+        }
+        SystemInfoCgroupDriverEnum::NONE | SystemInfoCgroupDriverEnum::EMPTY => None,
     }
 }
 
@@ -99,7 +115,7 @@ mod tests {
 
     #[test]
     fn a_port_is_published_on_the_agents_address() {
-        let host_config = body(&nginx()).host_config.unwrap();
+        let host_config = body(&nginx(), None).host_config.unwrap();
         let bindings = host_config.port_bindings.unwrap();
         let binding = &bindings["80/tcp"].as_ref().unwrap()[0];
         assert_eq!(binding.host_ip.as_deref(), Some("127.0.0.11"));
@@ -108,14 +124,24 @@ mod tests {
 
     #[test]
     fn a_sandbox_path_with_a_colon_is_mounted_whole() {
-        let mounts = body(&nginx()).host_config.unwrap().mounts.unwrap();
+        let mounts = body(&nginx(), None).host_config.unwrap().mounts.unwrap();
         assert_eq!(mounts[0].source.as_deref(), Some("/var/lib/mesos/slaves/a:b"));
         assert_eq!(mounts[0].target.as_deref(), Some("/mnt/mesos/sandbox"));
     }
 
     #[test]
+    fn a_cgroup_is_named_as_the_engines_driver_wants_it() {
+        use SystemInfoCgroupDriverEnum as Driver;
+        let parent = |driver| cgroup_parent("agent-1f", Some(driver));
+        assert_eq!(parent(Driver::CGROUPFS).as_deref(), Some("/ekiden/agent-1f"));
+        assert_eq!(parent(Driver::SYSTEMD).as_deref(), Some("ekiden-agent_1f.slice"));
+        assert_eq!(parent(Driver::NONE), None);
+        assert_eq!(cgroup_parent("agent-1f", None), None);
+    }
+
+    #[test]
     fn without_arguments_the_images_own_command_stays() {
-        assert_eq!(body(&nginx()).cmd, None);
-        assert_eq!(body(&nginx()).entrypoint, None);
+        assert_eq!(body(&nginx(), None).cmd, None);
+        assert_eq!(body(&nginx(), None).entrypoint, None);
     }
 }

@@ -12,7 +12,7 @@ use futures_util::StreamExt;
 use tokio::fs::{File, OpenOptions};
 use tokio::io::AsyncWriteExt;
 
-use super::Docker;
+use super::{Docker, Pauses};
 use crate::Error;
 
 /// Pieces of output that are written together when they have already arrived.
@@ -20,7 +20,9 @@ const PIECES_AT_ONCE: usize = 256;
 
 impl Docker {
     pub(super) async fn copy_until_ended(&self, name: &str, sandbox: &Path) -> Result<(), Error> {
+        let mut pauses = Pauses::up_to(self.config.retry_pause);
         loop {
+            let began = tokio::time::Instant::now();
             match self.copy_once(name, sandbox, true).await {
                 Err(error @ Error::Sandbox { .. }) => return Err(error),
                 Err(Error::UnknownContainer { .. }) => return Ok(()),
@@ -40,7 +42,7 @@ impl Docker {
                     tracing::debug!(container.name = %name, "the output of `{name}` is read again: {error}")
                 }
             }
-            tokio::time::sleep(self.config.retry_pause).await;
+            pauses.next(began.elapsed()).await;
         }
     }
 

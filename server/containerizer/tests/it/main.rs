@@ -3,6 +3,7 @@
 //! Each test makes an image of its own from Debian's static busybox and removes the image and its containers again, whatever happens.
 
 mod engine;
+mod faults;
 
 mod launch;
 mod output;

@@ -53,6 +53,19 @@ async fn a_container_removed_by_hand_has_vanished() {
 }
 
 #[tokio::test]
+async fn a_killed_container_has_no_last_words() {
+    let bench = Bench::new();
+    let spec = bench.shell("killed", "trap 'exit 0' TERM; while true; do sleep 1; done");
+    bench.docker.create(&spec).await.unwrap();
+    bench.docker.start(&spec.name).await.unwrap();
+    bench.docker.kill(&spec.name).await.unwrap();
+    let exit = bench.docker.wait(&spec.name).await;
+    assert_eq!(exit, Exit::Exited { status: 137, out_of_memory: false });
+    bench.docker.kill(&spec.name).await.expect("killed twice is killed");
+    bench.docker.kill("mesos-no-such").await.expect("nothing to kill");
+}
+
+#[tokio::test]
 async fn running_out_of_memory_is_told() {
     let bench = Bench::new();
     let mut spec = bench.shell("hungry", "x=0123456789abcdef; while true; do x=$x$x; done");
@@ -62,5 +75,22 @@ async fn running_out_of_memory_is_told() {
     assert_eq!(
         bench.docker.wait(&spec.name).await,
         Exit::Exited { status: 137, out_of_memory: true }
+    );
+}
+
+#[tokio::test]
+async fn the_containers_of_an_agent_have_a_cgroup_of_their_own() {
+    let bench = Bench::new();
+    let cgroup = format!("agent-{}", bench.id);
+    let docker =
+        Docker::new(DockerConfig { cgroup: Some(cgroup.clone()), ..DockerConfig::default() });
+    let spec = bench.shell("in-a-cgroup", "cat /proc/self/cgroup > /mnt/mesos/sandbox/cgroup");
+    docker.create(&spec).await.unwrap();
+    docker.start(&spec.name).await.unwrap();
+    assert_eq!(docker.wait(&spec.name).await, Exit::Exited { status: 0, out_of_memory: false });
+    let described = docker.inspect(&spec.name).await.unwrap().json;
+    assert!(
+        described.contains(&format!("/ekiden/{cgroup}")) || described.contains("ekiden-agent"),
+        "{described}"
     );
 }

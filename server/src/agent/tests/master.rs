@@ -77,8 +77,13 @@ impl Master {
 
 impl Connection {
     pub(super) async fn say(&mut self, body: master_frame::Body) {
+        self.try_say(body).await.unwrap();
+    }
+
+    /// The same to an agent that may have closed the link.
+    pub(super) async fn try_say(&mut self, body: master_frame::Body) -> std::io::Result<()> {
         let frame = MasterFrame { epoch: 1, link: self.number, body: Some(body) };
-        self.stream.write_all(&recordio::encode(&frame.encode_to_vec())).await.unwrap();
+        self.stream.write_all(&recordio::encode(&frame.encode_to_vec())).await
     }
 
     pub(super) async fn next(&mut self) -> agent_frame::Body {
@@ -101,15 +106,7 @@ impl Connection {
     }
 
     pub(super) async fn run(&mut self, task: v1::TaskInfo) {
-        let framework = v1::FrameworkInfo {
-            user: "root".to_owned(),
-            name: "marathon".to_owned(),
-            id: Some(framework_id()),
-            ..v1::FrameworkInfo::default()
-        };
-        let launch_id = format!("launch of {}", task.task_id.value);
-        self.say(master_frame::Body::RunTask(Box::new(RunTask { framework, task, launch_id })))
-            .await;
+        self.say(run_task(task)).await;
     }
 
     pub(super) async fn kill(&mut self, task: &str) {
@@ -156,6 +153,18 @@ impl Connection {
             );
         }
     }
+}
+
+/// The order to run a task.
+pub(super) fn run_task(task: v1::TaskInfo) -> master_frame::Body {
+    let framework = v1::FrameworkInfo {
+        user: "root".to_owned(),
+        name: "marathon".to_owned(),
+        id: Some(framework_id()),
+        ..v1::FrameworkInfo::default()
+    };
+    let launch_id = format!("launch of {}", task.task_id.value);
+    master_frame::Body::RunTask(Box::new(RunTask { framework, task, launch_id }))
 }
 
 fn agent_id() -> v1::AgentId {

@@ -1,9 +1,12 @@
 //! Who the agent is, over connections and restarts.
 
+use std::time::{Duration, Instant};
+
 use tempfile::TempDir;
+use wire::link::{Refused, agent_frame, master_frame, refused};
 use wire::mesos::v1::TaskState;
 
-use super::master::{Master, docker_task};
+use super::master::{Master, docker_task, run_task};
 use super::{Engine, Running, config};
 
 #[tokio::test]
@@ -94,4 +97,81 @@ async fn an_engine_that_is_not_there_fails_the_task_in_plain_words() {
         status.message.unwrap().contains("no Docker engine answers at unix:///no/such/docker.sock")
     );
     agent.stop().await;
+}
+
+#[tokio::test]
+async fn a_master_that_asks_for_patience_is_left_alone_for_so_long() {
+    let (folder, master) = (TempDir::new().unwrap(), Master::listen().await);
+    let agent = Running::start(config(&folder, &master, Engine::NoOp)).await;
+    let mut connection = master.accept(1).await;
+    connection.next().await;
+    let refusal = Refused {
+        reason: Some(refused::Reason::Busy as i32),
+        message: "many agents are coming back".to_owned(),
+        retry_after_ms: Some(900),
+    };
+    let refused = Instant::now();
+    connection.say(master_frame::Body::Refused(refusal)).await;
+    master.admit().await;
+    assert!(refused.elapsed() >= Duration::from_millis(900), "{:?}", refused.elapsed());
+    agent.stop().await;
+}
+
+#[tokio::test]
+async fn a_master_that_reads_nothing_is_left() {
+    let (folder, master) = (TempDir::new().unwrap(), Master::listen().await);
+    let agent = Running::start(config(&folder, &master, Engine::NoOp)).await;
+    let (mut connection, _) = master.admit().await;
+    // The answer to each of these repeats the id, which is too long to be one.
+    let mut task = docker_task("web.1", "image", "true", 31_000);
+    task.task_id.value = "/".repeat(1 << 20);
+    for _ in 0..24 {
+        if connection.try_say(run_task(task.clone())).await.is_err() {
+            break; // It has left already.
+        }
+    }
+    let (_second, told) = master.take_back(2).await;
+    assert_eq!(told.agent_id.value, "S0");
+    agent.stop().await;
+}
+
+#[tokio::test]
+async fn a_journal_of_an_older_version_is_taken_over() {
+    let (folder, master) = (TempDir::new().unwrap(), Master::listen().await);
+    let meta = folder.path().join("work/meta");
+    std::fs::create_dir_all(meta.join("slaves")).unwrap();
+    std::os::unix::fs::symlink("S5", meta.join("slaves/latest")).unwrap();
+    let old = include_bytes!("../journal/format/first-form.journal");
+    std::fs::write(meta.join("journal"), old).unwrap();
+    let agent = Running::start(config(&folder, &master, Engine::NoOp)).await;
+    let mut connection = master.accept(1).await;
+    let agent_frame::Body::Reregister(told) = connection.next().await else {
+        panic!("no re-registration")
+    };
+    assert_eq!(told.agent_id.value, "S5");
+    let tasks: Vec<_> = told.tasks.iter().map(|held| held.task.task_id.value.as_str()).collect();
+    assert_eq!(tasks, ["job.1", "web.1"]);
+    agent.stop().await;
+}
+
+#[tokio::test]
+async fn a_damaged_journal_keeps_the_agent_from_starting_and_is_left_as_it_is() {
+    let (folder, master) = (TempDir::new().unwrap(), Master::listen().await);
+    let agent = Running::start(config(&folder, &master, Engine::NoOp)).await;
+    let (mut connection, _) = master.admit().await;
+    connection.run(docker_task("web.1", "image", "true", 31_000)).await;
+    connection.update_to(TaskState::TaskRunning).await;
+    agent.stop().await;
+    let journal = folder.path().join("work/meta/journal");
+    let mut bytes = std::fs::read(&journal).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 0x20;
+    std::fs::write(&journal, &bytes).unwrap();
+    let (tracker, stop) = (super::TaskTracker::new(), super::CancellationToken::new());
+    let config = config(&folder, &master, Engine::NoOp);
+    let started = super::super::start(config, super::Clock, tracker, stop).await;
+    let refusal = started.err().unwrap().to_string();
+    assert!(refusal.contains(&journal.display().to_string()), "{refusal}");
+    assert!(refusal.contains("damaged at byte"), "{refusal}");
+    assert_eq!(std::fs::read(&journal).unwrap(), bytes);
 }

@@ -113,9 +113,12 @@ impl Harness {
         self.apply(Command::FrameArrived(ConnectionId(self.connection), Box::new(frame)))
     }
 
-    /// Opens a new link on which the master takes the agent back.
+    /// Opens a new link on which the master takes the agent back, sooner or later.
     pub(super) fn reconnect(&mut self) -> (Reregister, Vec<Effect>) {
-        let opened = self.open();
+        let mut opened = self.open();
+        if frames(&opened).is_empty() {
+            opened = self.pass(5); // It has waited for the engine in vain.
+        }
         let Some(agent_frame::Body::Reregister(told)) = frames(&opened).pop() else {
             panic!("no re-registration in {opened:?}")
         };

@@ -7,7 +7,7 @@ use wire::mesos::v1::task_status::{Reason, Source};
 
 use super::harness::*;
 use crate::container::Exit;
-use crate::fixtures::nginx_task;
+use crate::fixtures::{marathon, nginx_task};
 use crate::{Command, Effect, Entry, LaunchFailure, Record};
 use model::TaskState;
 
@@ -285,4 +285,58 @@ fn an_ended_container_is_removed_in_time() {
     assert!(harness.pass(59).iter().all(|e| !matches!(e, Effect::Remove(_))));
     let effects = harness.pass(1);
     assert!(effects.contains(&Effect::Remove(format!("mesos-S5.{container}"))));
+}
+
+#[test]
+fn a_container_made_while_its_launch_is_called_off_is_removed_at_once() {
+    let mut harness = Harness::admitted();
+    let launch = launch(&harness.run("nginx.1"));
+    // The kill overtakes the news that the image is there; the container may be in the making.
+    harness.kill("nginx.1", None);
+    harness.apply(Command::ImageReady(launch.task.clone(), launch.container.clone()));
+    let failed =
+        Command::LaunchFailed(launch.task, launch.container.clone(), LaunchFailure::Cancelled);
+    let effects = harness.apply(failed);
+    assert!(effects.contains(&Effect::Remove(format!("mesos-S5.{}", launch.container))));
+    assert_eq!(harness.state("nginx.1"), TaskState::Killed);
+}
+
+#[test]
+fn a_start_that_failed_may_have_succeeded_all_the_same_and_is_stopped() {
+    let mut harness = Harness::admitted();
+    let launch = launch(&harness.run("nginx.1"));
+    harness.apply(Command::ImageReady(launch.task.clone(), launch.container.clone()));
+    let failure = LaunchFailure::Failed("no answer within 60 s".to_owned());
+    let effects =
+        harness.apply(Command::LaunchFailed(launch.task, launch.container.clone(), failure));
+    let name = format!("mesos-S5.{}", launch.container);
+    assert!(
+        effects.iter().any(|e| matches!(e, Effect::Stop { name: stopped, .. } if *stopped == name))
+    );
+    assert!(harness.pass(60).contains(&Effect::Remove(name)));
+}
+
+#[test]
+fn frameworks_that_are_over_are_remembered_up_to_a_limit() {
+    let mut harness = Harness::admitted();
+    for number in 0..60 {
+        let id = v1::FrameworkId { value: format!("F-{number:04}") };
+        let framework = v1::FrameworkInfo { id: Some(id.clone()), ..marathon() };
+        let mut task = nginx_task("refused", 31_000);
+        task.container = None;
+        let order = wire::link::RunTask { framework, task, launch_id: "l".to_owned() };
+        harness.answer(wire::link::master_frame::Body::RunTask(Box::new(order)));
+        let over = wire::link::ShutdownFramework { framework_id: id };
+        harness.answer(wire::link::master_frame::Body::ShutdownFramework(over));
+    }
+    let snapshot = harness.agent.snapshot();
+    assert_eq!((snapshot.frameworks.len(), snapshot.tasks.len()), (50, 50));
+    assert!(
+        snapshot.frameworks.contains_key(&model::FrameworkId::new("F-0059")),
+        "the newest stay"
+    );
+    assert!(harness.agent.checkpoint().len() < 60 * 5);
+    let before = harness.agent.checkpoint();
+    harness.restart();
+    assert_eq!(harness.agent.checkpoint(), before);
 }

@@ -1,6 +1,7 @@
 //! A new process from the journal: nothing lost, nothing started twice.
 
 use model::TaskState;
+use wire::link::agent_frame;
 
 use super::harness::*;
 use crate::container::{FoundContainer, FoundState};
@@ -21,7 +22,7 @@ fn a_running_container_is_watched_again_and_nothing_is_told_twice() {
     let effects =
         harness.apply(Command::ContainersFound(vec![found(&container, FoundState::Running)]));
     assert!(
-        matches!(&effects[..], [Effect::Watch(watched)] if watched.container == container),
+        matches!(&effects[..], [Effect::Watch(watched), Effect::ArmTimer { .. }] if watched.container == container),
         "{effects:?}"
     );
 }
@@ -34,7 +35,7 @@ fn a_container_that_ended_meanwhile_is_watched_to_its_end() {
     harness.reconnect();
     let effects =
         harness.apply(Command::ContainersFound(vec![found(&container, FoundState::Exited)]));
-    assert!(matches!(&effects[..], [Effect::Watch(_)]), "{effects:?}");
+    assert!(matches!(&effects[..], [Effect::Watch(_), Effect::ArmTimer { .. }]), "{effects:?}");
     assert_eq!(state_of(&update(&harness.ended("nginx.1", &container, 0))), TaskState::Finished);
 }
 
@@ -68,7 +69,7 @@ fn a_container_started_just_before_the_cut_is_not_started_again() {
     harness.restart();
     let effects = harness
         .apply(Command::ContainersFound(vec![found(&before.container, FoundState::Running)]));
-    assert!(matches!(&effects[..], [Effect::Describe(_)]), "{effects:?}");
+    assert!(matches!(&effects[..], [Effect::Describe(_), Effect::ArmTimer { .. }]), "{effects:?}");
     harness.apply(Command::ContainerLaunched(before.task, before.container, inspection()));
     assert_eq!(harness.state("nginx.1"), TaskState::Running);
 
@@ -77,7 +78,7 @@ fn a_container_started_just_before_the_cut_is_not_started_again() {
     harness.restart();
     let effects =
         harness.apply(Command::ContainersFound(vec![found(&before.container, FoundState::Exited)]));
-    assert!(matches!(&effects[..], [Effect::Watch(_)]), "{effects:?}");
+    assert!(matches!(&effects[..], [Effect::Watch(_), Effect::ArmTimer { .. }]), "{effects:?}");
 }
 
 #[test]
@@ -153,7 +154,7 @@ fn a_shortened_journal_tells_the_same() {
     assert_eq!(after.id, before.id);
     for (key, task) in &before.tasks {
         let mut again = crate::Task::clone(&after.tasks[key]);
-        again.is_recovering = false;
+        (again.is_recovering, again.may_exist) = (false, task.may_exist);
         // How often an update was sent belongs to the link, not to the task.
         let pending: Vec<_> = task.updates.iter().collect();
         assert_eq!(again.updates.iter().collect::<Vec<_>>(), pending);
@@ -204,4 +205,105 @@ fn the_boot_that_an_agent_was_admitted_in_is_remembered() {
     harness.boot("first", usize::MAX);
     let effects = harness.apply(Command::ContainersFound(Vec::new()));
     assert_eq!(launch(&effects), taken);
+}
+
+/// The re-registration among the effects.
+fn told(effects: &[Effect]) -> Option<wire::link::Reregister> {
+    frames(effects).into_iter().find_map(|body| match body {
+        agent_frame::Body::Reregister(told) => Some(told),
+        _ => None,
+    })
+}
+
+#[test]
+fn what_ended_unwatched_is_not_called_running_when_the_agent_comes_back() {
+    let mut harness = Harness::admitted();
+    let (ran, removed) = (harness.running("ran"), harness.running("removed"));
+    let runs = harness.running("runs");
+    harness.restart();
+    assert_eq!(told(&harness.open()), None, "the engine has not been heard yet");
+    let list = vec![found(&ran, FoundState::Exited), found(&runs, FoundState::Running)];
+    let effects = harness.apply(Command::ContainersFound(list));
+    assert_eq!(told(&effects), None, "how `ran` ended is not known yet");
+    let told = told(&harness.ended("ran", &ran, 137)).unwrap();
+    let states: Vec<_> = told
+        .tasks
+        .iter()
+        .map(|held| {
+            (held.task.task_id.value.as_str(), TaskState::from_number(held.task.state).unwrap())
+        })
+        .collect();
+    assert_eq!(
+        states,
+        [("ran", TaskState::Failed), ("removed", TaskState::Failed), ("runs", TaskState::Running)]
+    );
+    assert_ne!(removed, ran);
+}
+
+#[test]
+fn an_engine_that_does_not_answer_keeps_a_master_waiting_for_five_seconds_only() {
+    let mut harness = Harness::admitted();
+    let container = harness.running("nginx.1");
+    harness.restart();
+    assert_eq!(told(&harness.open()), None);
+    assert_eq!(told(&harness.pass(4)), None);
+    let late = told(&harness.pass(1)).unwrap();
+    assert_eq!(late.tasks[0].task.state, TaskState::Running.number());
+    harness.close();
+    assert!(told(&harness.open()).is_some(), "the next master does not wait again");
+    // The engine's word still counts when it comes.
+    let effects = harness.apply(Command::ContainersFound(Vec::new()));
+    assert!(effects.iter().any(|e| matches!(e, Effect::Journal(_))));
+    assert_eq!(harness.state("nginx.1"), TaskState::Failed);
+    assert!(!container.as_str().is_empty());
+}
+
+#[test]
+fn a_link_that_closes_before_the_engine_has_answered_is_not_registered_on() {
+    let mut harness = Harness::admitted();
+    harness.running("nginx.1");
+    harness.restart();
+    harness.open();
+    harness.close();
+    assert_eq!(told(&harness.apply(Command::ContainersFound(Vec::new()))), None);
+    assert!(told(&harness.open()).is_some());
+}
+
+#[test]
+fn what_runs_without_a_task_is_found_from_time_to_time() {
+    let mut harness = Harness::admitted();
+    harness.restart();
+    harness.apply(Command::ContainersFound(Vec::new()));
+    harness.reconnect();
+    let container = harness.running("nginx.1");
+    assert!(harness.pass(60).contains(&Effect::FindContainers));
+    let list = vec![
+        found(&container, FoundState::Running),
+        found(&"late".into(), FoundState::Running),
+        found(&"old".into(), FoundState::Exited),
+    ];
+    let stopped = |effects: &[Effect]| {
+        let name =
+            |e: &Effect| if let Effect::Stop { name, .. } = e { Some(name.clone()) } else { None };
+        effects.iter().filter_map(name).collect::<Vec<_>>()
+    };
+    let effects = harness.apply(Command::ContainersFound(list.clone()));
+    assert_eq!(stopped(&effects), ["mesos-S5.late"]);
+    let timers = harness.timers.len();
+    harness.apply(Command::ContainersFound(list));
+    assert_eq!(harness.timers.len(), timers + 1, "a removal is ordered once");
+    assert_eq!(harness.state("nginx.1"), TaskState::Running);
+}
+
+#[test]
+fn a_task_that_a_listing_does_not_show_goes_on() {
+    let mut harness = Harness::admitted();
+    harness.restart();
+    harness.apply(Command::ContainersFound(Vec::new()));
+    harness.reconnect();
+    harness.running("nginx.1");
+    // The listing is older than the container.
+    let effects = harness.apply(Command::ContainersFound(Vec::new()));
+    assert!(updates(&effects).is_empty());
+    assert_eq!(harness.state("nginx.1"), TaskState::Running);
 }
