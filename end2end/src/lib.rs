@@ -11,6 +11,7 @@ pub mod cluster;
 pub mod containers;
 pub mod curl;
 pub mod network;
+pub mod nodes;
 pub mod shape;
 pub mod waiting;
 

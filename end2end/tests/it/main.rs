@@ -5,6 +5,7 @@ mod consoles;
 mod curl_journey;
 mod foreign_clients;
 mod golden_bodies;
+mod kill_points;
 mod master_killed;
 mod other_machine;
 mod placement;

@@ -52,7 +52,7 @@ pub(crate) async fn docker_starts(
                 "Image": image, "Cmd": ["/bin/sh", "-c", command], "Labels": {"ekiden.bench": "floor"},
                 "ExposedPorts": {"80/tcp": {}},
                 "HostConfig": {
-                    "Memory": 32 << 20, "CpuShares": 102,
+                    "Memory": 16 << 20, "CpuShares": 2,
                     "PortBindings": {"80/tcp": [{"HostIp": "127.0.0.99", "HostPort": (20_000 + n).to_string()}]},
                     "Binds": ["/tmp:/mnt/mesos/sandbox"],
                 },

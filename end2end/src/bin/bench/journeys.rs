@@ -8,14 +8,15 @@ use tokio::time::Instant;
 use crate::client::{self, Events};
 use crate::{Row, floor, machine, median};
 
-const ROUNDS: usize = 7;
+/// Instances of an app, and how often it is launched.
+const NO_OP: [(usize, usize); 4] = [(1, 15), (10, 9), (100, 7), (1_000, 5)];
 const DOCKER_ROUNDS: usize = 3;
 const DOCKER_STARTS: usize = 16;
 const PARALLEL: usize = 8;
 const IMAGE: &str = "busybox";
 const COMMAND: &str = "sleep 1000";
 
-fn authority(cluster: &Cluster) -> Result<String> {
+pub(crate) fn authority(cluster: &Cluster) -> Result<String> {
     let url = cluster.marathon("");
     Ok(url.strip_prefix("http://").context("the address is no http address")?.to_owned())
 }
@@ -25,7 +26,8 @@ async fn launch(cluster: &Cluster, instances: usize) -> Result<f64> {
     let authority = authority(cluster)?;
     let mut events = Events::subscribe(&authority).await?;
     let app = json!({
-        "id": "bench", "cmd": COMMAND, "cpus": 0.01, "mem": 32, "instances": instances,
+        // A thousand fit the machine's resources and the agent's 1,001 ports.
+        "id": "bench", "cmd": COMMAND, "cpus": 0.001, "mem": 16, "instances": instances,
         "container": {"type": "DOCKER", "docker": {"image": IMAGE, "network": "BRIDGE",
             "portMappings": [{"containerPort": 80, "hostPort": 0}]}},
     });
@@ -44,9 +46,9 @@ pub(crate) async fn no_op_launches() -> Result<Vec<Row>> {
     let cluster = Cluster::start_with(1, &["--containerizers=noop"]).await?;
     let mut rows = machine::memory(&cluster)?;
     let disk = floor::fdatasync(cluster.data())?;
-    for instances in [1, 10, 100] {
+    for (instances, rounds) in NO_OP {
         let mut samples = Vec::new();
-        for _ in 0..ROUNDS {
+        for _ in 0..rounds {
             samples.push(launch(&cluster, instances).await?);
         }
         rows.push(Row {

@@ -8,6 +8,7 @@ mod client;
 mod floor;
 mod journeys;
 mod machine;
+mod restarts;
 
 use anyhow::Result;
 
@@ -23,6 +24,8 @@ async fn main() -> Result<()> {
     let before = machine::load()?;
     let mut rows = journeys::no_op_launches().await?;
     rows.extend(journeys::docker_starts().await?);
+    rows.extend(restarts::agent().await?);
+    rows.extend(restarts::master().await?);
     rows.extend(machine::bundle_bytes()?);
     let after = machine::load()?;
     let mut table = format!(

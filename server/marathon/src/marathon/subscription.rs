@@ -110,7 +110,9 @@ impl Marathon {
         if !self.subscription.wants_offers {
             return;
         }
-        let earliest = self.subscription.revived.map(|at| at + self.settings.min_revive_interval);
+        // The interval is for those who wait while others do; suppressed offers were wanted by nobody.
+        let revived = self.subscription.revived.filter(|_| !self.subscription.is_suppressed);
+        let earliest = revived.map(|at| at + self.settings.min_revive_interval);
         match earliest.filter(|earliest| *earliest > self.now) {
             Some(earliest) => self.timers.arm(earliest, Timer::Revive),
             None => {

@@ -175,6 +175,19 @@ fn offers_are_suppressed_while_nothing_waits_and_revived_at_once_when_something_
 }
 
 #[test]
+fn one_app_after_the_other_waits_for_no_interval() {
+    let mut world = world(1);
+    world.settle();
+    for name in ["/a", "/b", "/c"] {
+        world.calls.clear();
+        world.create(app(name, 1, json!({}))).unwrap();
+        assert_eq!(world.calls, [Call::Revive], "{name}");
+        world.settle();
+        assert_eq!(world.conditions(name), [Condition::Running]);
+    }
+}
+
+#[test]
 fn dependencies_are_started_first() {
     let mut world = world(1);
     world.holds_tasks = true;
