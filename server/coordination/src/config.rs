@@ -30,7 +30,8 @@ pub struct Config {
     /// of the last snapshot when that is more.
     ///
     /// The folder then stays below three times this, the three snapshots themselves and one that is being
-    /// written, and three segments: the first, the last and the spare one.
+    /// written, and three segments: the first, the last and the spare one. What is written to the log while a
+    /// snapshot is being written comes on top.
     pub snapshot_log_bytes: u64,
     /// Ends the process with status 86 right after this many batches of the log were made durable and before
     /// anybody is told. Only for tests of what a crash leaves behind.
