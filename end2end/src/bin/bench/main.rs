@@ -23,6 +23,7 @@ async fn main() -> Result<()> {
     let before = machine::load()?;
     let mut rows = journeys::no_op_launches().await?;
     rows.extend(journeys::docker_starts().await?);
+    rows.extend(journeys::agent_restart().await?);
     rows.extend(machine::bundle_bytes()?);
     let after = machine::load()?;
     let mut table = format!(
