@@ -331,7 +331,10 @@ fn frameworks_that_are_over_are_remembered_up_to_a_limit() {
     }
     let snapshot = harness.agent.snapshot();
     assert_eq!((snapshot.frameworks.len(), snapshot.tasks.len()), (50, 50));
-    assert!(snapshot.frameworks.contains_key(&model::FrameworkId::new("F-0059")), "the newest stay");
+    assert!(
+        snapshot.frameworks.contains_key(&model::FrameworkId::new("F-0059")),
+        "the newest stay"
+    );
     assert!(harness.agent.checkpoint().len() < 60 * 5);
     let before = harness.agent.checkpoint();
     harness.restart();
