@@ -1,6 +1,6 @@
 //! The engine falls silent, breaks off, comes back; somebody meddles with a container by hand.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use end2end::{
@@ -106,7 +106,7 @@ async fn a_container_ended_by_hand_is_told_at_once_and_replaced() -> Result<()> 
             .name()
             .to_owned();
         docker(&[words[0], words[1], &name]).await?;
-        let ended = Instant::now();
+        let ended = tokio::time::Instant::now();
         until("the end is told", Duration::from_secs(10), async || {
             let state = master_state_of(&cluster, &task).await?;
             ensure!(state == "TASK_FAILED", "{state}");
