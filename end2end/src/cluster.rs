@@ -128,13 +128,23 @@ impl Cluster {
 
     /// `ekiden local kill|stop|start NODE`.
     pub async fn order(&self, order: &str, node: &str) -> Result<String> {
+        self.words(&["local", order, node, "--data"]).await
+    }
+
+    /// Runs the program with `words` and the data folder; what it said.
+    async fn words(&self, words: &[&str]) -> Result<String> {
         let mut command = Command::new(&self.program);
-        command.args(["local", order, node, "--data"]).arg(self.data.path()).stdin(Stdio::null());
+        command.args(words).arg(self.data.path()).stdin(Stdio::null());
         let output = command.output().await?;
-        let words = String::from_utf8_lossy(&output.stdout).into_owned()
+        let said = String::from_utf8_lossy(&output.stdout).into_owned()
             + String::from_utf8_lossy(&output.stderr).as_ref();
-        ensure!(output.status.success(), "`ekiden local {order} {node}`: {words}");
-        Ok(words)
+        ensure!(output.status.success(), "`ekiden {}`: {said}", words.join(" "));
+        Ok(said)
+    }
+
+    /// `ekiden local kill NODE --process_only`: SIGKILL to the process alone.
+    pub async fn kill_process(&self, node: &str) -> Result<String> {
+        self.words(&["local", "kill", node, "--process_only", "--data"]).await
     }
 
     /// The network it lives on.

@@ -10,6 +10,7 @@ pub mod browser;
 pub mod cluster;
 pub mod containers;
 pub mod curl;
+pub mod engine_proxy;
 pub mod network;
 pub mod nodes;
 pub mod shape;

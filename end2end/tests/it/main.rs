@@ -1,5 +1,6 @@
 //! The journeys of people and programs, each on a cluster of its own.
 
+mod agents;
 mod browser_journey;
 mod consoles;
 mod curl_journey;

@@ -1,5 +1,7 @@
 //! From the POST of an app until its tasks run.
 
+use std::time::Duration;
+
 use anyhow::{Context, Result};
 use end2end::cluster::Cluster;
 use serde_json::json;
@@ -13,6 +15,9 @@ const NO_OP: [(usize, usize); 4] = [(1, 15), (10, 9), (100, 7), (1_000, 5)];
 const DOCKER_ROUNDS: usize = 3;
 const DOCKER_STARTS: usize = 16;
 const PARALLEL: usize = 8;
+const HELD_CONTAINERS: usize = 100;
+const RESTARTS: usize = 5;
+const POLL: Duration = Duration::from_millis(10);
 const IMAGE: &str = "busybox";
 const COMMAND: &str = "sleep 1000";
 
@@ -23,6 +28,14 @@ pub(crate) fn authority(cluster: &Cluster) -> Result<String> {
 
 /// Milliseconds from the POST of an app until all its tasks are reported as running; destroys it afterwards.
 async fn launch(cluster: &Cluster, instances: usize) -> Result<f64> {
+    let (took, mut events) = launch_and_leave(cluster, instances).await?;
+    client::request(&authority(cluster)?, "DELETE", "/v2/apps/bench", "").await?;
+    events.deployed().await?;
+    Ok(took)
+}
+
+/// The same, leaving the app deployed, with the stream of events.
+async fn launch_and_leave(cluster: &Cluster, instances: usize) -> Result<(f64, Events)> {
     let authority = authority(cluster)?;
     let mut events = Events::subscribe(&authority).await?;
     let app = json!({
@@ -36,9 +49,7 @@ async fn launch(cluster: &Cluster, instances: usize) -> Result<f64> {
     events.running(instances).await?;
     let took = start.elapsed().as_secs_f64() * 1e3;
     events.deployed().await?;
-    client::request(&authority, "DELETE", "/v2/apps/bench", "").await?;
-    events.deployed().await?;
-    Ok(took)
+    Ok((took, events))
 }
 
 /// The path without containers, and the memory of the idle processes.
@@ -79,4 +90,38 @@ pub(crate) async fn docker_starts() -> Result<Vec<Row>> {
         ours: format!("{}, {ratio:.2} x the floor", median(ours)),
         floor: format!("the engine's own API, {PARALLEL} parallel: {}", median(engine)),
     }])
+}
+
+/// An agent's process killed and started again over many running containers, until the master has it back.
+pub(crate) async fn agent_restart() -> Result<Vec<Row>> {
+    let cluster = Cluster::start(1).await?;
+    launch_and_leave(&cluster, HELD_CONTAINERS).await?;
+    let mut samples = Vec::new();
+    for _ in 0..RESTARTS {
+        cluster.kill_process("agent-1").await?;
+        active(&cluster, false).await?;
+        let start = Instant::now();
+        cluster.order("start", "agent-1").await?;
+        active(&cluster, true).await?;
+        samples.push(start.elapsed().as_secs_f64() * 1e3);
+    }
+    Ok(vec![Row {
+        what: format!("agent with {HELD_CONTAINERS} containers restarted, until it is registered"),
+        ours: median(samples),
+        floor: "goal 2 s".to_owned(),
+    }])
+}
+
+/// Waits until the master takes its only agent for active, or does not any more.
+async fn active(cluster: &Cluster, wanted: bool) -> Result<()> {
+    let master = cluster.master("");
+    let authority = master.strip_prefix("http://").context("the address is no http address")?;
+    loop {
+        let body = client::request(authority, "GET", "/slaves", "").await?;
+        let slaves: serde_json::Value = serde_json::from_str(&body)?;
+        if slaves["slaves"][0]["active"] == wanted {
+            return Ok(());
+        }
+        tokio::time::sleep(POLL).await;
+    }
 }

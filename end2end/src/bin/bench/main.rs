@@ -24,7 +24,7 @@ async fn main() -> Result<()> {
     let before = machine::load()?;
     let mut rows = journeys::no_op_launches().await?;
     rows.extend(journeys::docker_starts().await?);
-    rows.extend(restarts::agent().await?);
+    rows.extend(journeys::agent_restart().await?);
     rows.extend(restarts::master().await?);
     rows.extend(machine::bundle_bytes()?);
     let after = machine::load()?;

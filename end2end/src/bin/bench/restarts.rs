@@ -1,4 +1,4 @@
-//! From the start of a node that was killed until it is back with everything it had.
+//! From the start of a master that was killed until it is back with everything it had.
 
 use std::fs;
 use std::time::Duration;
@@ -11,14 +11,13 @@ use serde_json::{Value, json};
 use tokio::process::Command;
 use tokio::time::{Instant, sleep};
 
-use crate::client::{self, Events};
+use crate::client;
 use crate::{Row, journeys, median};
 
 const ROUNDS: usize = 5;
 /// How often is asked whether a node is back.
 const EVERY: Duration = Duration::from_millis(5);
 
-const CONTAINERS: usize = 100;
 const APPS: usize = 10_000;
 const INSTANCES_EACH: usize = 5;
 /// Each offers the machine's two cores, room for 2,000 of the instances.
@@ -59,39 +58,6 @@ async fn start(
 
 async fn get(authority: &str, path: &str) -> Result<Value> {
     Ok(serde_json::from_str(&client::request(authority, "GET", path, "").await?)?)
-}
-
-/// An agent process killed beside its containers.
-pub(crate) async fn agent() -> Result<Vec<Row>> {
-    let cluster = Cluster::start(1).await?;
-    let marathon = journeys::authority(&cluster)?;
-    let mut events = Events::subscribe(&marathon).await?;
-    let app = json!({
-        "id": "held", "cmd": "sleep 10000", "cpus": 0.001, "mem": 16, "instances": CONTAINERS,
-        "container": {"type": "DOCKER", "docker": {"image": "busybox", "network": "BRIDGE"}},
-    });
-    client::request(&marathon, "POST", "/v2/apps", &app.to_string()).await?;
-    events.running(CONTAINERS).await?;
-    let mesos = cluster.master("").trim_start_matches("http://").to_owned();
-    let mut samples = Vec::new();
-    for _ in 0..ROUNDS {
-        kill(&cluster, "agent").await?;
-        samples.push(
-            start(&cluster, "agent-1", async || {
-                let metrics = get(&mesos, "/metrics/snapshot").await?;
-                Ok(metrics["master/slaves_active"] == 1.0
-                    && metrics["master/tasks_running"] == f64::from(u32::try_from(CONTAINERS)?))
-            })
-            .await?,
-        );
-    }
-    let running = cluster.running("busybox").await?.len();
-    ensure!(running == CONTAINERS, "{running} containers run");
-    Ok(vec![Row {
-        what: format!("agent killed with -9 and started, {CONTAINERS} containers held"),
-        ours: median(samples),
-        floor: "goal 2,000 ms".to_owned(),
-    }])
 }
 
 /// The master process killed under many applications.
