@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use crate::{Options, style, wasm};
 
 /// Raised when this tool makes other files of equal inputs.
-const EDITION: &str = "1";
+const EDITION: &str = "2";
 
 /// The contents of all inputs.
 #[derive(Debug)]

@@ -18,6 +18,7 @@ use anyhow::{Context, Result, bail};
 mod assets;
 mod inputs;
 mod style;
+mod tables;
 mod wasm;
 
 use assets::Assets;

@@ -5,6 +5,8 @@ use std::{fs, path::Path, process::Command};
 use anyhow::{Context, Result};
 use wasm_bindgen_cli_support::Bindgen;
 
+use crate::tables;
+
 /// The browser's half, ready to serve.
 #[derive(Debug)]
 pub(crate) struct Bound {
@@ -66,7 +68,10 @@ fn optimise(file: &Path) {
     ]);
     let is_done =
         command.arg(file).arg("-o").arg(&smaller).status().is_ok_and(|status| status.success());
-    if !is_done || fs::rename(&smaller, file).is_err() {
+    let restored = || tables::restore(&fs::read(file).ok()?, fs::read(&smaller).ok()?);
+    let is_written =
+        is_done && restored().is_some_and(|restored| fs::write(file, restored).is_ok());
+    if !is_written {
         println!("wasm-opt could not shrink the wasm; it is served as it is");
     }
 }
