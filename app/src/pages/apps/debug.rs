@@ -198,8 +198,7 @@ fn WhatHelps(item: Memo<QueueItem>, detail: Memo<AppDetail>) -> impl IntoView {
                 }
                 Help::AddAgent | Help::LastFailure => None,
             };
-            let class = if at == 0 { "btn primary" } else { "btn" };
-            let button = button.map(|(href, label)| view! { <a class=class href=href data-noscroll="">{label}</a> });
+            let button = button.map(|(href, label)| view! { <a class="btn" href=href data-noscroll="">{label}</a> });
             view! { <li><span class="k">{at + 1}</span><div>{title}<p>{text}</p></div>{button}</li> }
         });
         helps.collect_view()
