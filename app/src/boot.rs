@@ -126,6 +126,8 @@ pub struct Boot {
     pub origin: String,
     /// The server's clock when it rendered, in milliseconds since the Unix epoch.
     pub now_ms: u64,
+    /// Running deployments, for the badge of the navigation; none on the cluster console.
+    pub deployments: u64,
     /// Whether the server has the browser's program to send; without it pages refresh themselves.
     pub has_script: bool,
 }

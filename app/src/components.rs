@@ -9,6 +9,7 @@ mod frame;
 mod health_bar;
 mod icon;
 mod json_editor;
+mod keys;
 mod legs;
 mod list;
 mod notice;

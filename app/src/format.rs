@@ -2,7 +2,7 @@
 
 mod time;
 
-pub use time::{ago, file_time, iso, local_iso};
+pub use time::{ago, file_time, from_iso, iso, local_iso};
 
 /// A plain number: grouping commas, at most 3 decimals, no trailing zeros. "1,234.5"
 pub fn number(value: f64) -> String {

@@ -3,11 +3,15 @@
 use leptos::prelude::*;
 use leptos_router::hooks::use_location;
 
+use wire::console::Topic;
+
+use crate::api;
 use crate::boot::{Boot, ConsoleKind};
 use crate::components::Icon;
+use crate::components::keys::Keys;
 use crate::components::notice::ScriptNotice;
 use crate::components::preferences::{LangToggle, ThemeToggle};
-use crate::i18n::ShellWords;
+use crate::i18n::{ShellWords, phrases};
 use crate::live::{Stream, StreamState};
 
 /// The mark: a sash across a hexagon.
@@ -27,39 +31,109 @@ struct Tab {
     href: &'static str,
     testid: &'static str,
     label: &'static str,
+    icon: &'static str,
+    /// Whether it shows the number of running deployments.
+    is_counted: bool,
+}
+
+impl Tab {
+    fn new(
+        href: &'static str,
+        testid: &'static str,
+        label: &'static str,
+        icon: &'static str,
+    ) -> Self {
+        Self { href, testid, label, icon, is_counted: false }
+    }
 }
 
 fn tabs(kind: ConsoleKind) -> Vec<Tab> {
     let words = ShellWords::here();
     match kind {
         ConsoleKind::Cluster => vec![
-            Tab { href: "/ui/frameworks", testid: "nav-frameworks", label: words.frameworks },
-            Tab { href: "/ui/agents", testid: "nav-agents", label: words.agents },
+            Tab::new("/ui/frameworks", "nav-frameworks", words.frameworks, "framework"),
+            Tab::new("/ui/agents", "nav-agents", words.agents, "agent"),
         ],
         ConsoleKind::Apps => vec![
-            Tab { href: "/ui/apps", testid: "nav-apps", label: words.applications },
-            Tab { href: "/ui/deployments", testid: "nav-deployments", label: words.deployments },
+            Tab::new("/ui/apps", "nav-apps", words.applications, "app"),
+            Tab {
+                is_counted: true,
+                ..Tab::new("/ui/deployments", "nav-deployments", words.deployments, "deploy")
+            },
         ],
     }
 }
 
+/// Where the navigation stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// In the bar; only here its entries carry the test hooks.
+    Bar,
+    /// Behind the menu button.
+    Menu,
+    /// At the bottom of a narrow screen.
+    Bottom,
+}
+
 #[component]
-fn Tabs(
-    /// Whether the entries carry the test hooks; they stand twice in the page.
-    is_main: bool,
-) -> impl IntoView {
+fn Tabs(place: Place) -> impl IntoView {
     let path = use_location().pathname;
+    let count = Running::here();
     tabs(Boot::here().kind)
         .into_iter()
         .map(|tab| {
             let is_current = move || path.with(|path| path.starts_with(tab.href)).then_some("page");
+            let icon = (place != Place::Bar).then(|| view! { <Icon name=tab.icon/> });
+            let badge = tab.is_counted.then(|| view! { <Badge count=count/> });
             view! {
-                <a href=tab.href data-testid=is_main.then_some(tab.testid) aria-current=is_current>
-                    {tab.label}
+                <a href=tab.href data-testid=(place == Place::Bar).then_some(tab.testid) aria-current=is_current>
+                    {icon}
+                    <span>{tab.label}</span>
+                    {badge}
                 </a>
             }
         })
         .collect_view()
+}
+
+/// Running deployments, for the badge; the server counts for the first paint.
+#[derive(Debug, Clone, Copy)]
+struct Running(RwSignal<u64>);
+
+impl Running {
+    /// Puts the number into context and, in a browser, keeps it fresh.
+    fn provide() {
+        let boot = Boot::here();
+        let count = RwSignal::new(boot.deployments);
+        provide_context(Self(count));
+        if boot.kind == ConsoleKind::Apps {
+            let changes = Stream::here().changes(&[Topic::Deployment]);
+            Effect::new(move |seen: Option<u64>| {
+                let now = changes.get();
+                if seen.is_some_and(|seen| seen != now) {
+                    leptos::task::spawn_local(async move {
+                        if let Ok(list) = api::apps::deployments(()).await {
+                            count.try_set(list.rows.len() as u64);
+                        }
+                    });
+                }
+                now
+            });
+        }
+    }
+
+    fn here() -> RwSignal<u64> {
+        expect_context::<Self>().0
+    }
+}
+
+/// The number of running deployments; nothing at none, in the room that it always has.
+#[component]
+fn Badge(count: RwSignal<u64>) -> impl IntoView {
+    let lang = Boot::here().lang;
+    let label = move || phrases::running_deployments(lang, count.get());
+    let is_none = move || count.get() == 0;
+    view! { <span class="count" class:none=is_none aria-label=label data-testid="deployments-count">{count}</span> }
 }
 
 #[component]
@@ -101,23 +175,36 @@ fn LiveDot() -> impl IntoView {
 pub fn Frame(children: Children) -> impl IntoView {
     let words = ShellWords::here();
     let boot = Boot::here();
-    let home = if boot.kind == ConsoleKind::Cluster { "/" } else { "/ui/apps" };
+    let is_cluster = boot.kind == ConsoleKind::Cluster;
+    let home = if is_cluster { "/" } else { "/ui/apps" };
+    Running::provide();
+    let path = use_location().pathname;
+    let is_home = move || path.with(|path| path == "/" || path == "/ui").then_some("page");
+    let first = is_cluster.then(|| {
+        view! { <a href="/" aria-current=is_home><Icon name="cluster"/><span>{words.cluster}</span></a> }
+    });
+    let other = if is_cluster {
+        view! { <a href=boot.apps_url.clone() rel="external"><Icon name="app"/><span>{words.apps}</span></a> }
+    } else {
+        view! { <a href=boot.cluster_url.clone() rel="external"><Icon name="cluster"/><span>{words.cluster}</span></a> }
+    };
     view! {
         <a class="skip" href="#main">{words.skip}</a>
         <header class="nav" data-testid="navbar">
             <details class="drawer">
                 <summary class="nav-btn burger" aria-label=words.menu><Icon name="menu"/></summary>
-                <nav class="menu" aria-label=words.menu><ConsoleSwitch/><hr/><Tabs is_main=false/></nav>
+                <nav class="menu" aria-label=words.menu><ConsoleSwitch/><hr/><Tabs place=Place::Menu/></nav>
             </details>
             <a class="brand" href=home><Mark/>"Ekiden"</a>
             <nav class="switch" aria-label=words.console_switch><ConsoleSwitch/></nav>
-            <nav class="nav-tabs" aria-label=words.main_navigation><Tabs is_main=true/></nav>
+            <nav class="nav-tabs" aria-label=words.main_navigation><Tabs place=Place::Bar/></nav>
             <span class="grow"></span>
             <LiveDot/>
-            <div class="nav-end"><LangToggle/><ThemeToggle/></div>
+            <div class="nav-end"><LangToggle/><ThemeToggle/><Keys kind=boot.kind/></div>
         </header>
         <ScriptNotice/>
         {children()}
+        <nav class="bottom" aria-label=words.main_navigation>{first}<Tabs place=Place::Bottom/>{other}</nav>
     }
 }
 

@@ -137,7 +137,11 @@ pub fn SortHead(
     /// Numbers stand at the right.
     #[prop(optional)]
     is_number: bool,
+    /// The column that names the row: it stays in view when the table is scrolled sideways.
+    #[prop(optional)]
+    is_key: bool,
 ) -> impl IntoView {
+    let class = if is_key { Some("head") } else { is_number.then_some("num") };
     let query = links.query();
     let current = move || {
         query.with(
@@ -157,7 +161,7 @@ pub fn SortHead(
         )
     };
     view! {
-        <th scope="col" class=is_number.then_some("num") aria-sort=order>
+        <th scope="col" class=class aria-sort=order>
             <a href=href>{label}{arrow}</a>
         </th>
     }

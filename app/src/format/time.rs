@@ -76,6 +76,27 @@ pub fn iso(ms: u64) -> String {
     )
 }
 
+/// Reads what [`iso`] writes.
+pub fn from_iso(text: &str) -> Option<u64> {
+    let (date, time) = text.strip_suffix('Z')?.split_once('T')?;
+    let numbers = |text: &str, between: &[char]| -> Option<Vec<u64>> {
+        text.split(between).map(|part| part.parse().ok()).collect()
+    };
+    let (date, time) = (numbers(date, &['-'])?, numbers(time, &[':', '.'])?);
+    let ([year, month, day], [hour, minute, second, millis]) = (&date[..], &time[..]) else {
+        return None;
+    };
+    let is_date = (1970..10_000).contains(year) && (1..=12).contains(month) && *day >= 1;
+    if !is_date {
+        return None;
+    }
+    // The year begins in March, so that the leap day is its last.
+    let (year, month) = if *month > 2 { (*year, month - 3) } else { (year - 1, month + 9) };
+    let days = 365 * year + year / 4 - year / 100 + year / 400 + (153 * month + 2) / 5 + day - 1;
+    let days = days.checked_sub(719_468)?;
+    Some(days * DAY + hour * HOUR + minute * MINUTE + second * SECOND + millis)
+}
+
 /// The same, in a zone that is `offset_minutes` east of UTC. "2026-11-22T22:02:11+0800"
 pub fn local_iso(ms: u64, offset_minutes: i64) -> String {
     let shift = offset_minutes.unsigned_abs() * MINUTE;
@@ -118,6 +139,11 @@ mod tests {
         assert_eq!(iso(0), "1970-01-01T00:00:00.000Z");
         assert_eq!(iso(T), "2026-11-22T14:02:11.000Z");
         assert_eq!(iso(951_782_400_000), "2000-02-29T00:00:00.000Z");
+        for ms in [0, 1, T, T + 7, 951_782_400_000, 951_868_799_999, 4_102_444_800_000] {
+            assert_eq!(from_iso(&iso(ms)), Some(ms), "{}", iso(ms));
+        }
+        assert_eq!(from_iso("2026-11-22"), None);
+        assert_eq!(from_iso("0000-00-00T00:00:00.000Z"), None);
         assert_eq!(local_iso(T, 480), "2026-11-22T22:02:11+0800");
         assert_eq!(local_iso(T, -90), "2026-11-22T12:32:11-0130");
     }

@@ -19,6 +19,7 @@ words! {
         more_actions: "More Actions", "更多操作";
         filters: "Filters", "筛选";
         clear: "Clear", "清除";
+        all: "All", "全部";
         running: "Running", "运行中";
         deploying: "Deploying", "部署中";
         suspended: "Suspended", "已暂停";
@@ -144,6 +145,9 @@ words! {
         agents: "Agents", "代理节点";
         agent: "Agent", "代理节点";
         reason: "Reason", "原因";
+        what_it_meets: "What the next instance would meet", "下一个实例会遇到的情况";
+        what_helps: "What would help", "可行的办法";
+        no_offers: "No agent has made an offer that was not used.", "没有未被采用的邀约。";
         seen_at: "Seen", "时间";
 
         deployments: "Deployments", "部署";

@@ -120,6 +120,9 @@ words! {
         follow: "Follow", "跟随";
         following: "Following", "跟随中";
         paused: "Paused", "已暂停";
+        search_log: "Search in what is loaded", "在已加载内容中搜索";
+        match_before: "Previous match", "上一处匹配";
+        match_after: "Next match", "下一处匹配";
         wrap: "Wrap", "换行";
         jump_latest: "Jump to latest", "跳到最新";
         older: "Older", "更早";

@@ -85,3 +85,12 @@ pub fn ago(lang: Lang, ago: Ago) -> String {
         },
     }
 }
+
+/// "2 running deployments", of the badge.
+pub fn running_deployments(lang: Lang, count: u64) -> String {
+    match (lang, count) {
+        (Lang::En, 1) => "1 running deployment".to_owned(),
+        (Lang::En, _) => format!("{count} running deployments"),
+        (Lang::ZhCn, _) => format!("{count} 个正在进行的部署"),
+    }
+}

@@ -12,6 +12,16 @@ words! {
         main_navigation: "Main", "主导航";
         breadcrumb: "Breadcrumb", "路径导航";
         menu: "Menu", "菜单";
+        keys: "Keyboard shortcuts", "键盘快捷键";
+        key_find: "Find in the table", "在表格中查找";
+        key_create: "Create Application", "创建应用";
+        key_apps: "Applications", "应用";
+        key_deployments: "Deployments", "部署";
+        key_home: "Master", "主节点";
+        key_agents: "Agents", "代理节点";
+        key_frameworks: "Frameworks", "框架";
+        key_close: "Close what is open, leave a field", "关闭已打开的内容，离开输入框";
+        key_help: "This list", "显示此列表";
         frameworks: "Frameworks", "框架";
         agents: "Agents", "代理节点";
         roles: "Roles", "角色";

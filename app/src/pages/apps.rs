@@ -12,7 +12,9 @@ mod list;
 mod modal;
 mod new;
 mod place;
+mod waiting;
 
 pub use app::AppPage;
 pub use deployments::DeploymentsPage;
 pub use list::AppsPage;
+pub(crate) use waiting::Help;

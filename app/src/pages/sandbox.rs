@@ -3,6 +3,7 @@
 //! Files at the left, the open one at the right. Without JavaScript the last part of the file stands in the page, with links
 //! to older and newer parts; with it the file is followed.
 
+mod ansi;
 mod files;
 mod log;
 mod viewer;

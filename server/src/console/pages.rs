@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use app::{AppsBackend, ClusterBackend, Deadline, Document, FilesBackend};
+use app::{AppsBackend, Boot, ClusterBackend, Deadline, Document, FilesBackend};
 use axum::extract::{Path, Request, State};
 use axum::http::HeaderValue;
 use axum::http::header::CONTENT_SECURITY_POLICY;
@@ -15,7 +15,10 @@ use super::{Backend, Site, api, request, security};
 
 /// Any page of the console.
 pub(super) async fn page(State(site): State<Site>, request: Request) -> Response {
-    let boot = request::boot(&site, request.headers());
+    let boot = Boot {
+        deployments: running_deployments(&site).await,
+        ..request::boot(&site, request.headers())
+    };
     let nonce = security::nonce();
     let policy = security::page_policy(&nonce);
     let (bundle, deadline) = (site.bundle.clone(), site.config.deadline);
@@ -36,6 +39,15 @@ pub(super) async fn page(State(site): State<Site>, request: Request) -> Response
         response.headers_mut().insert(CONTENT_SECURITY_POLICY, policy);
     }
     response
+}
+
+/// How many deployments run; none when nobody can tell in time, since the badge must not keep a page.
+async fn running_deployments(site: &Site) -> u64 {
+    let Backend::Apps(backend) = &site.backend else { return 0 };
+    match tokio::time::timeout(site.config.deadline, backend.deployments()).await {
+        Ok(Ok(list)) => list.rows.len() as u64,
+        Ok(Err(_)) | Err(_) => 0,
+    }
 }
 
 /// `…/executors/{executor}/browse`: looks the sandbox up and goes there.

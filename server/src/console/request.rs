@@ -33,6 +33,7 @@ pub(super) fn boot(site: &Site, headers: &HeaderMap) -> Boot {
         },
         origin: format!("http://{}", authority(text(HOST))),
         now_ms: (site.config.wall_ms)(),
+        deployments: 0,
         has_script: site.bundle.program.is_some(),
     }
 }

@@ -1,6 +1,8 @@
 //! Texts of the application console with numbers or names in them.
 
 use crate::boot::Lang;
+use crate::format;
+use crate::pages::apps::Help;
 
 /// "1 of 2": running and wanted instances.
 pub fn of_instances(lang: Lang, running: u32, wanted: u32) -> String {
@@ -237,6 +239,98 @@ pub fn funnel_stage(lang: Lang, reason: &str) -> String {
         Lang::ZhCn => zh,
     }
     .to_owned()
+}
+
+/// When agents fail at different requirements.
+pub fn mixed_reasons(lang: Lang) -> &'static str {
+    match lang {
+        Lang::En => "each agent lacks something else, see below.",
+        Lang::ZhCn => "各代理节点缺少的资源不同，见下表。",
+    }
+}
+
+/// "needs 64", under a head.
+pub fn needs(lang: Lang, amount: &str) -> String {
+    match lang {
+        Lang::En => format!("needs {amount}"),
+        Lang::ZhCn => format!("需要 {amount}"),
+    }
+}
+
+/// "2 offered".
+pub fn offered(lang: Lang, amount: &str) -> String {
+    match lang {
+        Lang::En => format!("{amount} offered"),
+        Lang::ZhCn => format!("提供 {amount}"),
+    }
+}
+
+/// Something that would help: what to do, and what it means.
+pub(crate) fn help(lang: Lang, help: &Help) -> (String, String) {
+    let (title, text) = match (lang, help) {
+        (Lang::En, Help::ScaleTo(1)) => {
+            ("Scale to 1 instance".to_owned(), "Matches what runs. Nothing restarts.".to_owned())
+        }
+        (Lang::En, Help::ScaleTo(n)) => {
+            (format!("Scale to {n} instances"), "Matches what runs. Nothing restarts.".to_owned())
+        }
+        (Lang::ZhCn, Help::ScaleTo(n)) => {
+            (format!("扩缩容到 {n} 个实例"), "与正在运行的数量一致，不会重启任何实例。".to_owned())
+        }
+        (_, Help::AskForLess { resource, asks, most }) => {
+            ask_for_less(lang, resource, *asks, *most)
+        }
+        (Lang::En, Help::AnyPort) => (
+            "Use host port 0".to_owned(),
+            "The agent then gives each instance a free port. Instances restart.".to_owned(),
+        ),
+        (Lang::ZhCn, Help::AnyPort) => (
+            "使用主机端口 0".to_owned(),
+            "代理节点会为每个实例分配空闲端口。实例会重启。".to_owned(),
+        ),
+        (Lang::En, Help::Constraint(all)) => {
+            (format!("Loosen {}", all.join(", ")), "Instances restart.".to_owned())
+        }
+        (Lang::ZhCn, Help::Constraint(all)) => {
+            (format!("放宽约束 {}", all.join("，")), "实例会重启。".to_owned())
+        }
+        (Lang::En, Help::AddAgent) => (
+            "Add an agent".to_owned(),
+            "Its first offer is tried at once; nothing needs to be done here.".to_owned(),
+        ),
+        (Lang::ZhCn, Help::AddAgent) => {
+            ("添加代理节点".to_owned(), "新节点的首个邀约会立即尝试，此处无需任何操作。".to_owned())
+        }
+        (Lang::En, Help::LastFailure) => (
+            "Read the last task failure".to_owned(),
+            "Instances start and fail; the wait between attempts grows until one stays up."
+                .to_owned(),
+        ),
+        (Lang::ZhCn, Help::LastFailure) => (
+            "查看最近的任务失败".to_owned(),
+            "实例启动后失败；在成功之前，重试间隔会不断延长。".to_owned(),
+        ),
+    };
+    (title, text)
+}
+
+fn ask_for_less(lang: Lang, resource: &str, asks: f64, most: f64) -> (String, String) {
+    let number = |amount: f64| match resource {
+        "cpus" => format::number(amount),
+        _ => format::bytes_iec(amount * 1_048_576.0, 2),
+    };
+    let (asks, most) = (number(asks), number(most));
+    let (en, zh) = match resource {
+        "cpus" => ("Ask for fewer CPUs", "减少 CPU 需求"),
+        "mem" => ("Ask for less memory", "减少内存需求"),
+        _ => ("Ask for less disk", "减少磁盘需求"),
+    };
+    match lang {
+        Lang::En => {
+            (en.to_owned(), format!("One instance asks for {asks}; the largest offer had {most}."))
+        }
+        Lang::ZhCn => (zh.to_owned(), format!("每个实例需要 {asks}，最大的邀约为 {most}。")),
+    }
 }
 
 /// "no offer has come yet", when nothing was seen.

@@ -65,16 +65,17 @@ fn list(live: Live<AppList>) -> impl IntoView {
         <div class="shell">
             <Facets live=live/>
             <main class="main" id="main">
-                <div class="page-head">
+                <div class="page-head apps-head">
                     <h1>{words.applications}</h1>
                     <span class="muted nowrap">{counted}</span>
                     <span class="grow"></span>
                     <Find links=ListLinks::here("")/>
-                    <a class="btn primary" href=move || modal.href("new-app", "") data-noscroll="" data-testid="btn-create-app">
+                    <a class="btn primary fab" href=move || modal.href("new-app", "") data-noscroll="" data-testid="btn-create-app">
                         <Icon name="plus"/>
                         {words.create_app}
                     </a>
                 </div>
+                {move || (!is_empty.get()).then(|| view! { <StatusChips live=live/> })}
                 {move || {
                     if is_empty.get() { view! { <Empty/> }.into_any() } else { view! { <Table live=live rows=rows/> }.into_any() }
                 }}
@@ -82,6 +83,50 @@ fn list(live: Live<AppList>) -> impl IntoView {
         </div>
         <ActionDialogs app=String::new() instances=instances/>
     }
+}
+
+/// One status at a time, where the filters beside the list have no room.
+#[component]
+fn StatusChips(live: Live<AppList>) -> impl IntoView {
+    let words = AppWords::here();
+    let location = use_location();
+    let query = Memo::new(move |_| location.search.with(|search| read(search)));
+    let totals = live.pick(|list| list.totals);
+    let states = live.pick(|list| list.page.states.clone());
+    let chip = move |status: Option<AppStatus>, label: AnyView, count: u64| {
+        let href = move || {
+            let asked = query.get().only_status(status).to_query();
+            if asked.is_empty() { "/ui/apps".to_owned() } else { format!("/ui/apps?{asked}") }
+        };
+        let is_on = move || {
+            query.with(|query| query.status.as_slice() == status.as_slice()).then_some("true")
+        };
+        view! { <a class="chip" href=href data-noscroll="" aria-current=is_on>{label}" "<span class="n">{format::count(count)}</span></a> }
+    };
+    let chips = move || {
+        let all = chip(None, words.all.into_any(), totals.get().apps);
+        let shown = chips_of(&states.get(), &query.get().status);
+        let shown = shown.into_iter().map(|(status, count)| {
+            let label = view! { <Icon name=tone_of_app(status).icon/>{word_of_app(status)} };
+            chip(Some(status), label.into_any(), count)
+        });
+        view! { {all}{shown.collect_view()} }
+    };
+    view! { <nav class="status-chips" aria-label=words.filters data-testid="status-chips">{chips}</nav> }
+}
+
+/// The statuses worth a chip: those that occur or are asked for, the ones that need eyes first.
+fn chips_of(states: &[StateCount], asked: &[AppStatus]) -> Vec<(AppStatus, u64)> {
+    let order = [
+        AppStatus::Waiting,
+        AppStatus::Delayed,
+        AppStatus::Deploying,
+        AppStatus::Running,
+        AppStatus::Suspended,
+        AppStatus::Unscheduled,
+    ];
+    let counted = order.into_iter().map(|status| (status, count_of(states, status.name())));
+    counted.filter(|(status, count)| *count > 0 || asked.contains(status)).collect()
 }
 
 /// Filters beside the list: links that put one option in or take it out.
@@ -207,7 +252,7 @@ fn Table(live: Live<AppList>, rows: Memo<Vec<AppRow>>) -> impl IntoView {
                     <caption class="sr">{words.applications}</caption>
                     <thead>
                         <tr>
-                            <Head column="name" label=words.name/>
+                            <Head column="name" label=words.name is_key=true/>
                             <Head column="cpu" label=words.cpu is_number=true/>
                             <Head column="memory" label=words.memory is_number=true/>
                             <Head column="status" label=words.status/>
@@ -232,7 +277,9 @@ fn Head(
     column: &'static str,
     label: &'static str,
     #[prop(optional)] is_number: bool,
+    #[prop(optional)] is_key: bool,
 ) -> impl IntoView {
+    let class = if is_key { Some("head") } else { is_number.then_some("num") };
     let location = use_location();
     let query = Memo::new(move |_| location.search.with(|search| read(search)));
     let order = Memo::new(move |_| {
@@ -252,7 +299,7 @@ fn Head(
         order.get().map(|is_descending| if is_descending { "descending" } else { "ascending" })
     };
     view! {
-        <th scope="col" class=is_number.then_some("num") aria-sort=sort>
+        <th scope="col" class=class aria-sort=sort>
             <a href=href data-noscroll="">{label}{arrow}</a>
         </th>
     }
@@ -427,5 +474,19 @@ fn Empty() -> impl IntoView {
             <div class="panel-head"><h2>{words.from_terminal}</h2></div>
             <Command text=command/>
         </section>
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn chips_show_what_occurs_and_what_is_asked_for() {
+        let states = [("running", 6), ("waiting", 1), ("delayed", 0), ("suspended", 0)];
+        let states =
+            states.map(|(state, count)| StateCount { state: state.to_owned(), count }).to_vec();
+        assert_eq!(chips_of(&states, &[]), [(AppStatus::Waiting, 1), (AppStatus::Running, 6)]);
+        assert_eq!(chips_of(&states, &[AppStatus::Delayed])[1], (AppStatus::Delayed, 0));
     }
 }

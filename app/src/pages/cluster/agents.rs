@@ -93,7 +93,7 @@ fn AgentTable(links: ListLinks, rows: Memo<Vec<AgentRow>>) -> impl IntoView {
             <caption class="sr">{words.agents}</caption>
             <thead>
                 <tr>
-                    {head("id", words.id)} {head("host", words.host)} {head("state", words.state)}
+                    <SortHead links=links column="id" label=words.id default="id" is_key=true/> {head("host", words.host)} {head("state", words.state)}
                     {head("cpus", words.cpus_allocated_total)} {head("gpus", words.gpus_allocated_total)}
                     {head("mem", words.mem_allocated_total)} {head("disk", words.disk_allocated_total)}
                     <SortHead links=links column="tasks" label=words.tasks default="id" is_number=true/>

@@ -123,7 +123,7 @@ fn TaskRows(scope: TaskScope, links: ListLinks, rows: Memo<Vec<TaskRow>>) -> imp
             <caption class="sr">{title}</caption>
             <thead>
                 <tr>
-                    {head("framework", words.framework_id)} {head("id", words.task_id)} {head("name", words.task_name)}
+                    {head("framework", words.framework_id)} <SortHead links=links column="id" label=words.task_id default="started" is_key=true/> {head("name", words.task_name)}
                     {head("role", words.role)} {has_state.then(|| head("state", words.state))}
                     {has_health.then(|| head("health", words.health))} {head("started", words.started)}
                     {has_stopped.then(|| head("stopped", words.stopped))} {head("host", words.host)}

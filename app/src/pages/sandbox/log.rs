@@ -2,6 +2,8 @@
 
 use wire::console::FileChunk;
 
+use super::ansi::{Span, read};
+
 /// How many lines a page keeps; older ones are dropped.
 const MAX_LINES: usize = 5000;
 
@@ -33,6 +35,8 @@ pub(super) struct Line {
     pub(super) number: Option<u64>,
     /// What a reader sees: no escape sequences, no line end.
     pub(super) text: String,
+    /// Its parts that have a style.
+    pub(super) spans: Vec<Span>,
     /// Whether more of it may come.
     is_open: bool,
 }
@@ -97,7 +101,8 @@ impl Log {
             self.open.push_str(piece);
             self.end += piece.len() as u64;
             let is_open = !piece.ends_with('\n');
-            self.lines.push(Line { offset: begins_at, number, text: shown(&self.open), is_open });
+            let (text, spans) = read(&self.open);
+            self.lines.push(Line { offset: begins_at, number, text, spans, is_open });
             if !is_open {
                 self.open.clear();
             }
@@ -106,33 +111,6 @@ impl Log {
             self.lines.drain(..self.lines.len() - MAX_LINES);
             self.start = self.lines.first().map_or(self.end, |line| line.offset);
         }
-    }
-}
-
-/// A line as it is shown: without its end, escape sequences and other control characters.
-fn shown(raw: &str) -> String {
-    let mut text = String::with_capacity(raw.len());
-    let mut chars = raw.chars().peekable();
-    while let Some(c) = chars.next() {
-        if c == '\u{1b}' {
-            skip_escape(&mut chars);
-        } else if c == '\t' || !c.is_control() {
-            text.push(c);
-        }
-    }
-    text
-}
-
-/// Passes over what follows an escape character: `[` up to a letter, `]` up to BEL, or one character.
-fn skip_escape(chars: &mut std::iter::Peekable<std::str::Chars<'_>>) {
-    match chars.next() {
-        Some('[') => {
-            chars.by_ref().find(|c| ('@'..='~').contains(c));
-        }
-        Some(']') => {
-            chars.by_ref().find(|c| *c == '\u{7}' || *c == '\\');
-        }
-        _ => {}
     }
 }
 
@@ -205,12 +183,6 @@ mod tests {
         let mut log = Log::of(&chunk(0, ""));
         log.append(&chunk(0, &"x\n".repeat(MAX_LINES + 10)));
         assert_eq!((log.lines.len(), log.lines[0].number, log.start), (MAX_LINES, Some(11), 20));
-    }
-
-    #[test]
-    fn escape_sequences_are_not_shown() {
-        assert_eq!(shown("\u{1b}[31mred\u{1b}[0m\u{7} end\r\n"), "red end");
-        assert_eq!(shown("\u{1b}]0;title\u{7}text"), "text");
     }
 
     #[test]

@@ -4,6 +4,7 @@ use leptos::html::Div;
 use leptos::prelude::*;
 use wire::console::FileEntry;
 
+use super::ansi::{hits, pieces};
 use super::file_address;
 use super::files::size;
 use super::log::{Line, Log};
@@ -28,11 +29,12 @@ pub(super) fn Viewer(
     let follow = RwSignal::new(is_at_end);
     let wrap = RwSignal::new(true);
     let lines = NodeRef::<Div>::new();
+    let search = Search::new(log);
     follow_file(Followed { agent, path: opened.path.clone(), log, follow, lines });
     view! {
         <section class="panel log" data-testid="log-view">
-            <Bar query=query entries=entries path=opened.path.clone() follow=follow wrap=wrap/>
-            <Lines log=log follow=follow wrap=wrap lines=lines/>
+            <Bar query=query entries=entries path=opened.path.clone() follow=follow wrap=wrap search=search/>
+            <Lines log=log follow=follow wrap=wrap lines=lines search=search/>
             <Foot query=query opened=opened log=log follow=follow/>
         </section>
     }
@@ -45,6 +47,7 @@ fn Bar(
     path: String,
     follow: RwSignal<bool>,
     wrap: RwSignal<bool>,
+    search: Search,
 ) -> impl IntoView {
     let words = ClusterWords::here();
     let shell = ShellWords::here();
@@ -73,6 +76,7 @@ fn Bar(
     view! {
         <div class="bar">
             <div class="btn-group" role="group" aria-label=words.stream>{streams}</div>
+            <SearchBox search=search follow=follow/>
             <span class="grow"></span>
             <label class="check needs-js"><input type="checkbox" bind:checked=wrap/>{words.wrap}</label>
             <label class="toggle needs-js">
@@ -92,6 +96,7 @@ fn Lines(
     follow: RwSignal<bool>,
     wrap: RwSignal<bool>,
     lines: NodeRef<Div>,
+    search: Search,
 ) -> impl IntoView {
     let words = ClusterWords::here();
     let all = move || log.with(|log| log.lines.clone());
@@ -102,8 +107,19 @@ fn Lines(
         let (anchor, href) = (format!("B{}", line.offset), format!("#B{}", line.offset));
         let class = line.level().class();
         let is_now = move || follow.get() && last.get() == Some(key);
+        let is_at = move || search.at.get() == Some(line.offset);
+        let text = move || {
+            let pieces = search.needle.with(|needle| pieces(&line.text, &line.spans, needle));
+            let pieces =
+                pieces.into_iter().map(|piece| match (piece.is_hit, piece.class.as_str()) {
+                    (true, _) => view! { <mark class=piece.class>{piece.text}</mark> }.into_any(),
+                    (false, "") => piece.text.into_any(),
+                    (false, _) => view! { <span class=piece.class>{piece.text}</span> }.into_any(),
+                });
+            pieces.collect_view()
+        };
         view! {
-            <p class=class class:now=is_now id=anchor><a href=href rel="external">{label}</a><span>{line.text}</span></p>
+            <p class=class class:now=is_now class:at=is_at id=anchor><a href=href rel="external">{label}</a><span>{text}</span></p>
         }
     };
     let is_empty = Memo::new(move |_| log.with(|log| log.lines.is_empty()));
@@ -156,6 +172,132 @@ fn Foot(
             <span class="grow"></span>
             <span>{bytes}</span>
             <span>"UTF-8"</span>
+        </div>
+    }
+}
+
+/// A search in the lines that the page has.
+#[derive(Debug, Clone, Copy)]
+struct Search {
+    needle: RwSignal<String>,
+    /// The lines that have it, by their offsets.
+    found: Memo<Vec<u64>>,
+    /// The line that one is at.
+    at: RwSignal<Option<u64>>,
+}
+
+impl Search {
+    fn new(log: RwSignal<Log>) -> Self {
+        let needle = RwSignal::new(String::new());
+        let found = Memo::new(move |_| {
+            needle.with(|needle| {
+                if needle.is_empty() {
+                    return Vec::new();
+                }
+                log.with(|log| {
+                    let lines = log.lines.iter();
+                    let having = lines.filter(|line| !hits(&line.text, needle).is_empty());
+                    having.map(|line| line.offset).collect()
+                })
+            })
+        });
+        Self { needle, found, at: RwSignal::new(None) }
+    }
+
+    /// Another text; the newest line that has it is shown.
+    fn set(self, needle: String) {
+        self.needle.set(needle);
+        self.at.set(None);
+        self.step(-1);
+    }
+
+    /// To the next line that has it, or the one before.
+    fn step(self, by: isize) {
+        let next = self.found.with_untracked(|found| stepped(found, self.at.get_untracked(), by));
+        self.at.set(next);
+        if let Some(offset) = next {
+            into_view(offset);
+        }
+    }
+}
+
+/// The neighbour of `at` among `found`, round the ends; without `at` the first, or the last when going back.
+fn stepped(found: &[u64], at: Option<u64>, by: isize) -> Option<u64> {
+    let count = isize::try_from(found.len()).ok().filter(|count| *count > 0)?;
+    let here = at.and_then(|at| found.iter().position(|offset| *offset == at));
+    let next = match here.and_then(|here| isize::try_from(here).ok()) {
+        Some(here) => (here + by).rem_euclid(count),
+        None if by > 0 => 0,
+        None => count - 1,
+    };
+    found.get(usize::try_from(next).ok()?).copied()
+}
+
+#[cfg(feature = "hydrate")]
+fn into_view(offset: u64) {
+    request_animation_frame(move || {
+        if let Some(line) = document().get_element_by_id(&format!("B{offset}")) {
+            line.scroll_into_view_with_bool(false);
+        }
+    });
+}
+
+#[cfg(not(feature = "hydrate"))]
+fn into_view(_offset: u64) {}
+
+/// The search field and its two arrows.
+#[component]
+fn SearchBox(search: Search, follow: RwSignal<bool>) -> impl IntoView {
+    let words = ClusterWords::here();
+    let place = move || {
+        let found = search.found.get();
+        let at = search.at.get().and_then(|at| found.iter().position(|offset| *offset == at));
+        let is_asked = search.needle.with(|needle| !needle.is_empty());
+        is_asked.then(|| format!("{} / {}", at.map_or(0, |at| at + 1), found.len()))
+    };
+    let has_none = move || search.found.with(Vec::is_empty);
+    // Reading a match and running after the file's end do not go together.
+    let step = move |by: isize| {
+        follow.set(false);
+        search.step(by);
+    };
+    let typed = move |event| {
+        let needle = event_target_value(&event);
+        if !needle.is_empty() {
+            follow.set(false);
+        }
+        search.set(needle);
+    };
+    let pressed = move |event: leptos::ev::KeyboardEvent| match event.key().as_str() {
+        "Enter" => {
+            event.prevent_default();
+            step(if event.shift_key() { -1 } else { 1 });
+        }
+        "Escape" => search.set(String::new()),
+        _ => {}
+    };
+    view! {
+        <label class="find needs-js" class:on=move || search.needle.with(|needle| !needle.is_empty())>
+            <Icon name="search"/>
+            <span class="sr">{words.search_log}</span>
+            <input
+                type="text"
+                placeholder=words.search_log
+                autocomplete="off"
+                data-testid="log-search"
+                prop:value=search.needle
+                on:input=typed
+                on:keydown=pressed
+            />
+            <span class="hits" role="status">{place}</span>
+        </label>
+        <div class="btn-group needs-js">
+            <button type="button" class="btn sm icon" aria-label=words.match_before title=words.match_before disabled=has_none on:click=move |_| step(-1)>
+                <Icon name="up"/>
+            </button>
+            <button type="button" class="btn sm icon" aria-label=words.match_after title=words.match_after disabled=has_none on:click=move |_| step(1)>
+                <Icon name="down"/>
+            </button>
         </div>
     }
 }
@@ -228,4 +370,21 @@ fn read_on(file: Followed) {
             }
         }
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_search_goes_round_its_matches() {
+        let found = [10, 20, 30];
+        assert_eq!(stepped(&found, None, 1), Some(10));
+        assert_eq!(stepped(&found, None, -1), Some(30));
+        assert_eq!(stepped(&found, Some(30), 1), Some(10));
+        assert_eq!(stepped(&found, Some(10), -1), Some(30));
+        // The line was dropped meanwhile.
+        assert_eq!(stepped(&found, Some(5), 1), Some(10));
+        assert_eq!(stepped(&[], Some(5), 1), None);
+    }
 }

@@ -158,6 +158,12 @@ impl AppsQuery {
         Self { status: toggled(&self.status, status), list: self.list.at_page(0), ..self.clone() }
     }
 
+    /// The same question for one status alone, or for all of them, back on page 1.
+    #[must_use]
+    pub fn only_status(&self, status: Option<AppStatus>) -> Self {
+        Self { status: status.into_iter().collect(), list: self.list.at_page(0), ..self.clone() }
+    }
+
     /// The same question with one health put in or taken out, back on page 1.
     #[must_use]
     pub fn toggled_health(&self, health: AppHealth) -> Self {
@@ -449,6 +455,8 @@ mod tests {
         let narrowed = asked.toggled_status(AppStatus::Waiting);
         assert_eq!(narrowed.to_query(), "status=waiting");
         assert_eq!(narrowed.toggled_status(AppStatus::Waiting).to_query(), "");
+        assert_eq!(narrowed.only_status(Some(AppStatus::Running)).to_query(), "status=running");
+        assert_eq!(narrowed.only_status(None).to_query(), "");
     }
 
     #[test]
