@@ -25,8 +25,8 @@ struct Place<'a> {
     state: &'a Path,
     /// Its socket.
     run: &'a Path,
-    /// More flags of `dockerd`.
-    flags: &'a [&'a str],
+    /// What `dockerd` is started through, such as another network namespace.
+    through: &'a [&'a str],
 }
 
 impl Engine {
@@ -49,7 +49,7 @@ impl Engine {
         let place = Place {
             state: Path::new("/var/lib/ekiden-test-engine"),
             run: Path::new("/run/ekiden-test-engine"),
-            flags: &[],
+            through: &[],
         };
         Own::start(&place).map(|own| Self { own: Some(own) })
     }
@@ -62,7 +62,7 @@ impl Engine {
 
 impl Own {
     fn start(place: &Place<'_>) -> Result<Self> {
-        let Place { state, run, flags } = *place;
+        let Place { state, run, through } = *place;
         for folder in [state, run] {
             fs::create_dir_all(folder).map_err(|error| Failure::file("make", folder, &error))?;
         }
@@ -76,7 +76,10 @@ impl Own {
         let socket = run.join("docker.sock").display().to_string();
         let host = format!("unix://{socket}");
         println!("no Docker engine answers: starting one of our own on {host}");
-        let daemon = Command::new(dockerd())
+        let mut words = through.iter().map(PathBuf::from).chain([dockerd()]);
+        let mut command = Command::new(words.next().unwrap_or_else(dockerd));
+        let daemon = command
+            .args(words)
             .args(["--host", &host])
             .arg("--config-file")
             .arg(&settings)
@@ -86,7 +89,6 @@ impl Own {
             .arg(run.join("exec"))
             .arg("--pidfile")
             .arg(run.join("docker.pid"))
-            .args(flags)
             .stdin(Stdio::null())
             .stdout(log)
             .stderr(errors)
@@ -132,8 +134,7 @@ fn last_lines(file: &Path, count: usize) -> String {
 mod tests {
     use super::*;
 
-    /// Where the tests may need an engine of their own, this one starts one, beside any that is there:
-    /// without a network, over which two engines would quarrel.
+    /// In a network namespace: two engines of one network take each other's bridge away.
     #[test]
     fn an_engine_of_our_own_answers_until_it_is_dropped() {
         if !machine::is_root() {
@@ -142,8 +143,8 @@ mod tests {
         packages::ensure(&["docker.io"], "running containers in the tests").unwrap();
         let folder = std::env::temp_dir().join(format!("ekiden-engine-{}", std::process::id()));
         let (state, run) = (folder.join("state"), folder.join("run"));
-        let flags = &["--bridge=none", "--iptables=false", "--ip6tables=false"];
-        let own = Own::start(&Place { state: &state, run: &run, flags }).unwrap();
+        let through = &["unshare", "--net"];
+        let own = Own::start(&Place { state: &state, run: &run, through }).unwrap();
         let host = format!("unix://{}", own.socket);
         let answers = || succeeds(Command::new("docker").args(["--host", &host, "version"]));
         assert!(answers());

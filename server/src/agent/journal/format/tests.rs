@@ -167,6 +167,7 @@ fn kind(entry: &Entry) -> String {
         Entry::KillOrdered { task, grace_ms, .. } => format!("kill {task} {grace_ms}"),
         Entry::FrameworkEnded { framework } => format!("over {framework}"),
         Entry::Left => "left".to_owned(),
+        Entry::Booted { boot } => format!("booted {boot}"),
     }
 }
 
