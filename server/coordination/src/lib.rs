@@ -10,6 +10,7 @@
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
+mod candidacy;
 mod client;
 mod config;
 mod data_dir;

@@ -106,6 +106,7 @@ pub(crate) struct Changes {
     pub(crate) records: Vec<RecordWrite>,
 }
 
+#[derive(Debug)]
 struct Ask {
     changes: Changes,
     answer: oneshot::Sender<Result<Done, WriteError>>,
@@ -141,6 +142,16 @@ impl Proposer {
 /// The task's end of the queue.
 #[derive(Debug)]
 pub(crate) struct Inbox(mpsc::Receiver<Ask>);
+
+#[cfg(test)]
+impl Inbox {
+    /// Plays the proposing task for one change, which it returns; `None` when nobody can ask any more.
+    pub(crate) async fn answer(&mut self, answer: Result<Done, WriteError>) -> Option<Changes> {
+        let ask = self.0.recv().await?;
+        let _ = ask.answer.send(answer);
+        Some(ask.changes)
+    }
+}
 
 /// The proposing task's state.
 pub(crate) struct Proposals {

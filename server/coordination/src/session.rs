@@ -12,6 +12,7 @@ use zookeeper_core::{
     StateMachine, Znode, Zxid,
 };
 
+use crate::candidacy::Candidacy;
 use crate::election::{Election, Leader};
 use crate::proposer::{Changes, PendingWrite, Proposer, WriteError};
 use crate::raft::Published;
@@ -164,6 +165,7 @@ impl Session {
                         node: path,
                         session: stat.ephemeral_owner.unwrap_or(self.id()),
                         proposer: self.proposer.clone(),
+                        storage: self.storage.clone(),
                         runtime: self.runtime.clone(),
                     }));
                 }
@@ -224,30 +226,6 @@ impl Session {
     }
 }
 
-/// An election node of this process; deleted when this is dropped.
-#[derive(Debug)]
-struct Candidacy {
-    node: Arc<str>,
-    session: SessionId,
-    proposer: Proposer,
-    runtime: Handle,
-}
-
-impl Candidacy {
-    fn withdrawal(&self) -> Changes {
-        let delete = Operation::Delete { path: Arc::clone(&self.node), version: None };
-        Changes { operations: vec![delete], ..Changes::default() }
-    }
-}
-
-impl Drop for Candidacy {
-    fn drop(&mut self) {
-        // A node that stayed would go on leading with nobody behind it.
-        let (proposer, withdrawal) = (self.proposer.clone(), self.withdrawal());
-        self.runtime.spawn(async move { proposer.write(withdrawal).await });
-    }
-}
-
 /// This process leads an election, until [`Leadership::lost`] returns or this is dropped.
 ///
 /// While it leads it may be suspended at times, as [`Leadership::lease`] says.
@@ -284,7 +262,7 @@ impl Leadership {
 
     /// Gives the leadership up and returns once another candidate may lead.
     pub async fn resign(self) {
-        let _ = self.candidacy.proposer.write(self.candidacy.withdrawal()).await;
+        self.candidacy.withdraw().await;
     }
 }
 

@@ -1,0 +1,81 @@
+//! An election node of this process, and how it is withdrawn.
+
+use std::sync::Arc;
+
+use tokio::runtime::Handle;
+use zookeeper_core::{Operation, SessionId};
+
+use crate::proposer::{Changes, Proposer, WriteError};
+use crate::storage::Storage;
+
+/// An election node of this process; deleted when this is dropped.
+#[derive(Debug)]
+pub(crate) struct Candidacy {
+    pub(crate) node: Arc<str>,
+    pub(crate) session: SessionId,
+    pub(crate) proposer: Proposer,
+    pub(crate) storage: Storage,
+    /// Where the withdrawal runs.
+    pub(crate) runtime: Handle,
+}
+
+impl Candidacy {
+    /// Deletes the node and returns once that is applied, or cannot be.
+    pub(crate) async fn withdraw(&self) {
+        withdraw(self.proposer.clone(), self.storage.clone(), Arc::clone(&self.node)).await;
+    }
+}
+
+impl Drop for Candidacy {
+    fn drop(&mut self) {
+        let (proposer, storage) = (self.proposer.clone(), self.storage.clone());
+        self.runtime.spawn(withdraw(proposer, storage, Arc::clone(&self.node)));
+    }
+}
+
+/// Deletes the node, however long the log has no room for that: a node that stayed would go on leading with nobody behind it.
+async fn withdraw(proposer: Proposer, storage: Storage, node: Arc<str>) {
+    loop {
+        let delete = Operation::Delete { path: Arc::clone(&node), version: None };
+        let changes = Changes { operations: vec![delete], ..Changes::default() };
+        match proposer.write(changes).await {
+            Err(WriteError::DiskFull) => storage.room().await,
+            // It is gone, or its session is, or nobody of this process can change anything any more.
+            Ok(_)
+            | Err(
+                WriteError::Refused(_)
+                | WriteError::TooLarge { .. }
+                | WriteError::AfterFailure
+                | WriteError::NotLeading
+                | WriteError::Stopped,
+            ) => return,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::sync::watch;
+    use zookeeper_core::Zxid;
+
+    use super::*;
+    use crate::proposer::Done;
+
+    #[tokio::test]
+    async fn a_withdrawal_that_finds_the_disk_full_is_made_once_there_is_room() {
+        let (proposer, mut asks) = Proposer::channel();
+        let (full, is_full) = watch::channel(true);
+        drop(Candidacy {
+            node: "/mesos/json.info_0000000001".into(),
+            session: SessionId(1),
+            proposer,
+            storage: Storage::new(is_full),
+            runtime: Handle::current(),
+        });
+        let done = || Done { zxid: Zxid::default(), results: Vec::new() };
+        assert_eq!(asks.answer(Err(WriteError::DiskFull)).await.unwrap().operations.len(), 1);
+        full.send_replace(false);
+        assert_eq!(asks.answer(Ok(done())).await.unwrap().operations.len(), 1);
+        assert!(asks.answer(Ok(done())).await.is_none(), "it withdrew twice");
+    }
+}
