@@ -201,10 +201,10 @@ mod tests {
     #[test]
     fn a_search_finds_either_case_and_chinese() {
         assert_eq!(hits("Error error", "ERROR"), [0..5, 6..11]);
-        assert_eq!(hits("aaa", "aa"), [0..2]);
+        assert_eq!(hits("aaa aa", "aa"), [0..2, 4..6]);
         assert_eq!(hits("日志：错误，错误", "错误"), [9..15, 18..24]);
-        assert_eq!(hits("日", "\u{65}"), []);
-        assert_eq!(hits("text", ""), []);
+        assert!(hits("日", "\u{65}").is_empty());
+        assert!(hits("text", "").is_empty());
     }
 
     #[test]

@@ -1,8 +1,9 @@
 //! Who the agent is, over connections and restarts.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tempfile::TempDir;
+use tokio::time::Instant;
 use wire::link::{Refused, agent_frame, master_frame, refused};
 use wire::mesos::v1::TaskState;
 

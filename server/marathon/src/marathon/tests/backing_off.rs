@@ -114,12 +114,11 @@ fn a_killed_task_waits_for_nothing_and_a_client_may_clear_a_delay() {
     assert_eq!(world.ask(clear), Some(crate::effect::Reply::Done));
     world.pass(Duration::from_secs(1));
     assert_eq!(world.conditions("/nginx"), [Condition::Running]);
-    let refused = world.ask(clear).unwrap();
-    let message = match refused {
-        crate::effect::Reply::Refused(refusal) => refusal.to_string(),
-        other => panic!("nothing waits: {other:?}"),
+    let answer = world.ask(clear).unwrap();
+    let crate::effect::Reply::Refused(refusal) = answer else {
+        panic!("nothing waits: {answer:?}")
     };
-    assert_eq!(message, "Application /nginx not found in tasks queue.");
+    assert_eq!(refusal.to_string(), "Application /nginx not found in tasks queue.");
 }
 
 #[test]
