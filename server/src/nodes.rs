@@ -84,6 +84,7 @@ pub(crate) async fn master(flags: MasterFlags) -> anyhow::Result<()> {
     let marathon_listener = listen::bind(marathon_address).await?;
     warn_when_open(mesos_address);
     let process = Process::new(flags.follow_stdin);
+    let secret = master_secret(&flags)?;
     let config = coordination::Config {
         exit_after_durable_write: flags.exit_after_durable_write,
         ..coordination::Config::new(FIRST_NODE, &flags.work_dir, || Clock.wall())
@@ -102,7 +103,6 @@ pub(crate) async fn master(flags: MasterFlags) -> anyhow::Result<()> {
         wall_ms: Arc::new(|| u64::try_from(Clock.wall().as_millis()).unwrap_or(0)),
         stop: process.stop.clone(),
     };
-    let secret = master_secret(&flags)?;
     let mesos = mesos_router(&flags, secret, &node, &process, &history, consoles.clone());
     let marathon = marathon_router(&flags, &node, &process, &history, consoles);
     let outcome = process.serve(vec![(mesos_listener, mesos), (marathon_listener, marathon)]).await;
@@ -121,6 +121,8 @@ fn master_secret(flags: &MasterFlags) -> anyhow::Result<Option<Arc<ClusterSecret
                 "agents on other machines need a copy of {} (--cluster_secret_file)",
                 path.display()
             );
+            std::fs::create_dir_all(&flags.work_dir)
+                .with_context(|| format!("cannot make {}", flags.work_dir.display()))?;
             ClusterSecret::read_or_make(&path)?
         }
     };

@@ -35,6 +35,24 @@ pub enum Command {
     TimerFired(Timer),
 }
 
+impl Command {
+    /// What it is, without what it carries: definitions and inspections may hold secrets.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::LinkOpened(_) => "LinkOpened",
+            Self::LinkClosed(_) => "LinkClosed",
+            Self::FrameArrived(..) => "FrameArrived",
+            Self::ImageReady(..) => "ImageReady",
+            Self::ContainerLaunched(..) => "ContainerLaunched",
+            Self::LaunchFailed(..) => "LaunchFailed",
+            Self::ContainerEnded(..) => "ContainerEnded",
+            Self::StopFailed(..) => "StopFailed",
+            Self::ContainersFound(_) => "ContainersFound",
+            Self::TimerFired(_) => "TimerFired",
+        }
+    }
+}
+
 /// Why a launch came to nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LaunchFailure {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use tokio::runtime::Handle;
+use tokio::task::JoinHandle;
 use zookeeper_core::{Operation, SessionId};
 
 use crate::proposer::{Changes, Proposer, WriteError};
@@ -17,19 +18,34 @@ pub(crate) struct Candidacy {
     pub(crate) storage: Storage,
     /// Where the withdrawal runs.
     pub(crate) runtime: Handle,
+    is_withdrawn: bool,
 }
 
 impl Candidacy {
-    /// Deletes the node and returns once that is applied, or cannot be.
-    pub(crate) async fn withdraw(&self) {
-        withdraw(self.proposer.clone(), self.storage.clone(), Arc::clone(&self.node)).await;
+    /// The candidacy that stands at `node`.
+    pub(crate) fn new(
+        node: Arc<str>,
+        session: SessionId,
+        proposer: Proposer,
+        storage: Storage,
+        runtime: Handle,
+    ) -> Self {
+        Self { node, session, proposer, storage, runtime, is_withdrawn: false }
+    }
+
+    /// Orders the node's deletion, which happens also when nobody waits for it.
+    pub(crate) fn withdraw(&mut self) -> Option<JoinHandle<()>> {
+        if std::mem::replace(&mut self.is_withdrawn, true) {
+            return None;
+        }
+        let (proposer, storage) = (self.proposer.clone(), self.storage.clone());
+        Some(self.runtime.spawn(withdraw(proposer, storage, Arc::clone(&self.node))))
     }
 }
 
 impl Drop for Candidacy {
     fn drop(&mut self) {
-        let (proposer, storage) = (self.proposer.clone(), self.storage.clone());
-        self.runtime.spawn(withdraw(proposer, storage, Arc::clone(&self.node)));
+        self.withdraw();
     }
 }
 
@@ -65,13 +81,11 @@ mod tests {
     async fn a_withdrawal_that_finds_the_disk_full_is_made_once_there_is_room() {
         let (proposer, mut asks) = Proposer::channel();
         let (full, is_full) = watch::channel(true);
-        drop(Candidacy {
-            node: "/mesos/json.info_0000000001".into(),
-            session: SessionId(1),
-            proposer,
-            storage: Storage::new(is_full),
-            runtime: Handle::current(),
-        });
+        let (node, storage) = ("/mesos/json.info_0000000001".into(), Storage::new(is_full));
+        let mut candidacy =
+            Candidacy::new(node, SessionId(1), proposer, storage, Handle::current());
+        assert!(candidacy.withdraw().is_some());
+        drop(candidacy);
         let done = || Done { zxid: Zxid::default(), results: Vec::new() };
         assert_eq!(asks.answer(Err(WriteError::DiskFull)).await.unwrap().operations.len(), 1);
         full.send_replace(false);

@@ -28,6 +28,8 @@ use crate::storage::Storage;
 const ELECTED_WITHIN: Duration = Duration::from_secs(30);
 /// How long a stop waits for the session to close.
 const CLOSED_WITHIN: Duration = Duration::from_secs(2);
+/// How long a stop waits for raft and the log after that.
+const LOG_CLOSED_WITHIN: Duration = Duration::from_secs(10);
 
 /// Why a node did not start.
 #[derive(Debug, thiserror::Error)]
@@ -134,11 +136,19 @@ impl Node {
                 Ok(Err(error)) => tracing::warn!("the node session was not closed: {error}"),
                 Err(_) => tracing::warn!("the node session was not closed in time"),
             }
-            if let Err(error) = raft.shutdown().await {
-                tracing::warn!(%error, "raft did not stop cleanly: {error}");
+            let close = async {
+                if let Err(error) = raft.shutdown().await {
+                    tracing::warn!(%error, "raft did not stop cleanly: {error}");
+                }
+                snapshots.close().await;
+                log.close().await;
+            };
+            // What was acknowledged is durable. A writer that waits for room on a full disk is not waited for.
+            if tokio::time::timeout(LOG_CLOSED_WITHIN, close).await.is_err() {
+                tracing::warn!(
+                    "the log was not closed in time; what nobody was told of may be missing"
+                );
             }
-            snapshots.close().await;
-            log.close().await;
         };
         if let Some(inner) = &runtime.0 {
             let _ = inner.handle().spawn(stop).await;

@@ -161,13 +161,13 @@ impl Session {
                     let Some(OperationResult::Created { path, stat }) = done.results.pop() else {
                         return Err(SessionError::Stopped);
                     };
-                    return Ok(Some(Candidacy {
-                        node: path,
-                        session: stat.ephemeral_owner.unwrap_or(self.id()),
-                        proposer: self.proposer.clone(),
-                        storage: self.storage.clone(),
-                        runtime: self.runtime.clone(),
-                    }));
+                    return Ok(Some(Candidacy::new(
+                        path,
+                        stat.ephemeral_owner.unwrap_or(self.id()),
+                        self.proposer.clone(),
+                        self.storage.clone(),
+                        self.runtime.clone(),
+                    )));
                 }
                 // Another candidate made the folders meanwhile, or somebody removed one.
                 Err(WriteError::Refused(Refusal::Failed {
@@ -261,8 +261,12 @@ impl Leadership {
     }
 
     /// Gives the leadership up and returns once another candidate may lead.
-    pub async fn resign(self) {
-        self.candidacy.withdraw().await;
+    ///
+    /// On a full disk that takes until there is room. It happens also when the future is dropped.
+    pub async fn resign(mut self) {
+        if let Some(withdrawal) = self.candidacy.withdraw() {
+            let _ = withdrawal.await;
+        }
     }
 }
 

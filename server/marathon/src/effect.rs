@@ -159,4 +159,12 @@ pub enum Refusal {
     /// 422.
     #[error("Dependency graph has cyclic dependencies.")]
     CyclicDependencies,
+    /// 422: the definition, or what a change of so many apps takes, does not fit into one record.
+    #[error("{what} takes {bytes} bytes, at most {most} can be stored", most = crate::records::MAX_BYTES)]
+    TooLarge {
+        /// The app, or the whole change.
+        what: String,
+        /// Its size.
+        bytes: usize,
+    },
 }

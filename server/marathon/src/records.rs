@@ -50,6 +50,10 @@ pub(crate) fn put_pointer(app: &AppId, version: Timestamp) -> RecordWrite {
     put(&Path::Pointer(app.clone()), &Stored::V1(version))
 }
 
+/// Bytes that one record may have. Of the MiB that the log takes, some are left for what a later step of a
+/// deployment adds.
+pub(crate) const MAX_BYTES: usize = 1_000_000;
+
 pub(crate) fn put_version(definition: &VersionedRunSpec) -> RecordWrite {
     let path = Path::Version(definition.spec.id().clone(), definition.version);
     put(&path, &Stored::V1(stored::Definition::from(definition)))

@@ -7,5 +7,6 @@ mod framework;
 mod task;
 
 pub use call::{InvalidCall, call};
+pub(crate) use framework::MAX_BYTES;
 pub use framework::{InvalidFramework, framework};
 pub use task::{InvalidTask, task};

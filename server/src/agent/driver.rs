@@ -54,7 +54,7 @@ impl Driver {
             let (now, wall) = (self.clock.now(), self.clock.wall());
             let mut effects = Vec::new();
             for command in batch.drain(..) {
-                debug!(?command, "command");
+                debug!(command = command.name(), "command");
                 effects.extend(self.core.apply(now, wall, command));
             }
             self.release(effects).await?;

@@ -16,6 +16,9 @@ use tracing::{debug, info};
 use super::config::Retention;
 use crate::clock::Clock;
 
+/// No sandbox goes that was written to more recently, however full the disk is: its task may be about to start.
+const YOUNGEST: Duration = Duration::from_secs(60);
+
 /// Looks for old sandboxes again and again.
 pub(super) async fn collect(
     work_dir: PathBuf,
@@ -25,8 +28,9 @@ pub(super) async fn collect(
 ) {
     loop {
         tokio::time::sleep(retention.watch_interval).await;
-        let live = live(&snapshot.borrow());
+        // The time first: what is made after this look at the living ones is younger than it.
         let (work_dir, now) = (work_dir.clone(), clock.wall());
+        let live = live(&snapshot.borrow());
         let swept = tokio::task::spawn_blocking(move || {
             let age = allowed_age(retention, usage(&work_dir));
             sweep(&work_dir, &live, age, now)
@@ -48,7 +52,8 @@ fn live(snapshot: &Snapshot) -> BTreeSet<PathBuf> {
 ///
 /// Source: mesos.md §5.5: `gc_delay × max(0, 1 − gc_disk_headroom − usage)`.
 fn allowed_age(retention: Retention, usage: f64) -> Duration {
-    retention.delay.mul_f64((1.0 - retention.disk_headroom - usage).clamp(0.0, 1.0))
+    let age = retention.delay.mul_f64((1.0 - retention.disk_headroom - usage).clamp(0.0, 1.0));
+    age.max(YOUNGEST.min(retention.delay))
 }
 
 /// The part of the file system that is in use; none where it cannot be told.
@@ -94,7 +99,7 @@ fn is_old(run: &Path, age: Duration, now: Timestamp) -> bool {
         .filter_map(|time| time.duration_since(UNIX_EPOCH).ok())
         .max();
     let now = Duration::from_secs_f64(now.as_secs_f64().max(0.0));
-    newest.is_some_and(|newest| now.saturating_sub(newest) >= age)
+    newest.is_some_and(|newest| now.checked_sub(newest).is_some_and(|since| since >= age))
 }
 
 fn remove(run: &Path) -> bool {

@@ -83,7 +83,7 @@ impl Candidate {
             Ok(core) => core,
             Err(error) => {
                 error!(%error, "marathon cannot lead: {error}");
-                leadership.resign().await;
+                self.resign(leadership).await;
                 return LONG_PAUSE;
             }
         };
@@ -93,8 +93,16 @@ impl Candidate {
         self.replies.drop_all();
         self.events.end_all();
         info!("marathon leads no more");
-        leadership.resign().await;
+        self.resign(leadership).await;
         PAUSE
+    }
+
+    /// Waits until others may lead, but not longer than the process lives.
+    async fn resign(&self, leadership: Leadership) {
+        tokio::select! {
+            () = self.stop.cancelled() => {}
+            () = leadership.resign() => {}
+        }
     }
 
     async fn run_core(&self, core: Marathon, leadership: &Leadership) {

@@ -9,13 +9,13 @@
 //! slot  at byte 0 and 512, the first for even groups: group u64 | bytes of a segment u64 | vote u64 | crc u32
 //! ```
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
 use super::LogError;
 use super::format::Seed;
-use super::segment::sync_folder;
+use super::segment::open_or_make;
 
 /// A slot is one sector, so that it is written as a whole or not at all.
 const SLOT: usize = 512;
@@ -53,19 +53,7 @@ impl AcknowledgedFile {
         cluster: u64,
     ) -> Result<(Self, Option<Acknowledged>), LogError> {
         let path = folder.join("acknowledged");
-        let is_new = !path.exists();
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(&path)
-            .map_err(LogError::io("open", &path))?;
-        if is_new {
-            file.write_all_at(&[0; 2 * SLOT], 0).map_err(LogError::io("write", &path))?;
-            file.sync_all().map_err(LogError::io("sync", &path))?;
-            sync_folder(folder)?;
-        }
+        let file = open_or_make(folder, "acknowledged", 2 * SLOT)?;
         let mut bytes = [0; 2 * SLOT];
         let damaged =
             |what: &str| LogError::Damaged { path: path.clone(), offset: 0, what: what.to_owned() };

@@ -1,7 +1,7 @@
 //! Segment files: their names, and how they are made.
 
 use std::fs::{self, File, OpenOptions};
-use std::io;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -18,6 +18,26 @@ pub(crate) struct Segment {
 /// Makes the entries of a folder durable: names made, renamed or deleted in it.
 pub(crate) fn sync_folder(folder: &Path) -> Result<(), LogError> {
     File::open(folder).and_then(|folder| folder.sync_all()).map_err(LogError::io("sync", folder))
+}
+
+/// Opens the file `name` of `folder`; one that is not there is made first, full of `bytes` zeros.
+///
+/// It has its name only once it is complete and durable: a file that is there and too short was damaged.
+pub(crate) fn open_or_make(folder: &Path, name: &str, bytes: usize) -> Result<File, LogError> {
+    let path = folder.join(name);
+    if !path.exists() {
+        let temporary = folder.join(format!("{name}.new"));
+        let make = || -> io::Result<()> {
+            let mut file = File::create(&temporary)?;
+            file.write_all(&vec![0; bytes])?;
+            file.sync_all()?;
+            fs::rename(&temporary, &path)
+        };
+        make().map_err(LogError::io("create", &path))?;
+        sync_folder(folder)?;
+    }
+    let file = OpenOptions::new().read(true).write(true).open(&path);
+    file.map_err(LogError::io("open", &path))
 }
 
 /// The segments of a folder, in order; leftovers of an interrupted creation are removed.

@@ -3,14 +3,14 @@
 //! A vote counts from the moment its slot is durable; the other slot still holds the vote before it, so a
 //! write that tears loses nothing that was acknowledged.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
 use openraft::type_config::alias::VoteOf;
 
 use super::format::Seed;
-use super::segment::sync_folder;
+use super::segment::open_or_make;
 use super::{Disk, LogError};
 use crate::raft::TypeConfig;
 
@@ -46,19 +46,7 @@ impl VoteFile {
         acknowledged: u64,
     ) -> Result<(Self, Option<VoteOf<TypeConfig>>), LogError> {
         let path = folder.join("vote");
-        let is_new = !path.exists();
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(&path)
-            .map_err(LogError::io("open", &path))?;
-        if is_new {
-            file.write_all_at(&[0; 2 * SLOT], 0).map_err(LogError::io("write", &path))?;
-            file.sync_all().map_err(LogError::io("sync", &path))?;
-            sync_folder(folder)?;
-        }
+        let file = open_or_make(folder, "vote", 2 * SLOT)?;
         let mut bytes = vec![0; 2 * SLOT];
         file.read_exact_at(&mut bytes, 0)
             .map_err(|_| damaged(path.clone(), "it is shorter than two slots"))?;

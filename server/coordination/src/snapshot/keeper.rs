@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use openraft::RaftMetrics;
-use tracing::{error, info};
+use openraft::metrics::WaitError;
+use tracing::{error, info, warn};
 
 use super::Snapshots;
 use crate::log::LogStore;
@@ -82,7 +83,17 @@ impl Keeper {
         self.raft.trigger().snapshot().await.map_err(|_| Ended)?;
         let wait = self.raft.wait(Some(NOTICED_WITHIN));
         let noticed = |metrics: &RaftMetrics<TypeConfig>| metrics.snapshot >= applied;
-        wait.metrics(noticed, "raft knows the snapshot").await.map_err(|_| Ended)?;
+        match wait.metrics(noticed, "raft knows the snapshot").await {
+            Ok(_) => {}
+            Err(WaitError::Timeout(..)) => {
+                // The process may have been stopped for a while. The snapshot is there; the next one purges.
+                warn!(
+                    "raft has not taken note of a snapshot in time; the log is purged after the next one"
+                );
+                return Ok(());
+            }
+            Err(WaitError::ShuttingDown) => return Err(Ended),
+        }
         let (index, bytes) = (applied.map(|id| id.index()), self.snapshots.newest_bytes());
         info!(log.index = index, snapshot.bytes = bytes, "wrote a snapshot of {bytes} bytes");
         self.purge().await

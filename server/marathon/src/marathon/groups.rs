@@ -9,6 +9,7 @@ use model::{AppId, Timestamp};
 
 use super::Marathon;
 use crate::command::{AppChange, ChangeApps};
+use crate::deployment::Deployment;
 use crate::deployment::{DeploymentPlan, Intent};
 use crate::effect::{Deploying, Refusal, Reply};
 use crate::events;
@@ -93,7 +94,7 @@ impl Marathon {
         });
         let id = DeploymentId::mint(&mut self.entropy);
         match plan::build(id, version, intents.collect(), &tree) {
-            Ok(plan) => Ok((plan, tree)),
+            Ok(plan) => check_sizes(plan).map(|plan| (plan, tree)),
             Err(CyclicDependencies) => Err(Refusal::CyclicDependencies),
         }
     }
@@ -253,6 +254,20 @@ impl Marathon {
             self.publish(events::group_change_failed(group, version, &reason, self.wall()));
         }
     }
+}
+
+/// Refuses what the log would refuse later, when it would cost the leadership.
+fn check_sizes(plan: DeploymentPlan) -> Result<DeploymentPlan, Refusal> {
+    let check = |what: String, write: &model::RecordWrite| {
+        let bytes = write.value.as_ref().map_or(0, bytes::Bytes::len);
+        if bytes > records::MAX_BYTES { Err(Refusal::TooLarge { what, bytes }) } else { Ok(()) }
+    };
+    for definition in plan.intents.iter().filter_map(|intent| intent.target.as_ref()) {
+        check(format!("App '{}'", definition.spec.id()), &records::put_version(definition))?;
+    }
+    let deployment = Deployment { plan: Arc::new(plan), current_step: 1 };
+    check("The change as a whole".to_owned(), &records::put_deployment(&deployment))?;
+    Ok(Arc::unwrap_or_clone(deployment.plan))
 }
 
 /// Checks that a new app's id is neither a group's that holds apps nor below another app.

@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use crate::validation::MAX_BYTES;
 use model::{AgentId, FrameworkId, Resources, TaskId, TaskState};
+use prost::Message as _;
 use tracing::{info, warn};
 use wire::link::{
     AgentDescription, Register, Registered, Reregister, Reregistered, Terms, master_frame, refused,
@@ -210,6 +212,9 @@ impl Master {
         let problem = match parsed {
             Err(error) => error.to_string(),
             Ok(_) if description.info.hostname.is_empty() => "agent has no hostname".to_owned(),
+            Ok(_) if description.encoded_len() > MAX_BYTES => {
+                format!("agent's description has more than {MAX_BYTES} bytes")
+            }
             Ok(total) => return Some(total),
         };
         warn!("refused an agent at {}: {problem}", description.info.hostname);

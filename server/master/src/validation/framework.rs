@@ -3,14 +3,24 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use prost::Message as _;
 use wire::mesos::v1::FrameworkInfo;
 
 use crate::config::Config;
 use crate::frameworks::Capabilities;
 
+/// Bytes that the description of a framework, or of an agent, may have: its record must fit into the log.
+pub(crate) const MAX_BYTES: usize = 900_000;
+
 /// Why a framework cannot subscribe as it describes itself.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum InvalidFramework {
+    /// More than can be stored.
+    #[error("FrameworkInfo has {bytes} bytes, at most {MAX_BYTES} are allowed")]
+    TooLarge {
+        /// Its size.
+        bytes: usize,
+    },
     /// Both ways of naming roles.
     #[error("'FrameworkInfo.role' must not be set when the framework is MULTI_ROLE capable")]
     RoleWithMultiRole,
@@ -51,6 +61,10 @@ pub fn framework(
     suppressed: &[String],
     config: &Config,
 ) -> Result<(), InvalidFramework> {
+    let bytes = info.encoded_len();
+    if bytes > MAX_BYTES {
+        return Err(InvalidFramework::TooLarge { bytes });
+    }
     let roles = roles(info)?;
     for role in &roles {
         if let Some(problem) = role_problem(role) {
@@ -166,6 +180,13 @@ mod tests {
         }
         let week = FrameworkInfo { failover_timeout: Some(604_800.0), ..FrameworkInfo::default() };
         assert_eq!(check(&week, &[]), Ok(()));
+    }
+
+    #[test]
+    fn a_description_that_cannot_be_stored_is_refused() {
+        let info = FrameworkInfo { name: "x".repeat(MAX_BYTES), ..with_roles(&["a"]) };
+        let refusal = check(&info, &[]).unwrap_err();
+        assert!(refusal.starts_with("FrameworkInfo has 9000"), "{refusal}");
     }
 
     #[test]

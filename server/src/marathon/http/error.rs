@@ -124,7 +124,7 @@ impl From<effect::Refusal> for ApiError {
             R::ServicePortsExhausted { .. } => {
                 Self::new(StatusCode::INTERNAL_SERVER_ERROR, message)
             }
-            R::GroupExists(_) | R::BelowApp(_) | R::CyclicDependencies => {
+            R::GroupExists(_) | R::BelowApp(_) | R::CyclicDependencies | R::TooLarge { .. } => {
                 run_spec::Refusal::rule("/", message).into()
             }
         }

@@ -175,6 +175,22 @@ fn offers_are_suppressed_while_nothing_waits_and_revived_at_once_when_something_
 }
 
 #[test]
+fn what_cannot_be_stored_is_refused_and_changes_nothing() {
+    let mut world = world(1);
+    let text = "x".repeat(1_100_000);
+    let refusal = world.create(app("/big", 1, json!({"env": {"TEXT": text}}))).unwrap_err();
+    assert!(refusal.to_string().starts_with("App '/big' takes 11"), "{refusal}");
+    let name = "many".repeat(120);
+    let many = (0..2_000)
+        .map(|n| crate::command::AppChange::Create(app(&format!("/{name}/{n}"), 0, json!({}))));
+    let refusal = world.change(many.collect(), false).unwrap_err();
+    assert!(refusal.to_string().starts_with("The change as a whole takes"), "{refusal}");
+    world.create(app("/small", 1, json!({}))).unwrap();
+    world.settle();
+    assert_eq!(world.conditions("/small"), [Condition::Running]);
+}
+
+#[test]
 fn one_app_after_the_other_waits_for_no_interval() {
     let mut world = world(1);
     world.settle();
