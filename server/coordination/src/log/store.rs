@@ -85,9 +85,11 @@ impl LogStore {
             }
             None => begin(&mut disk, folder, segment_bytes)?,
         };
-        let log_is_empty = recovered.index.state().last_log_id.is_none();
+        // The entry that makes a cluster is written before anybody votes; every other one stands on a vote.
+        let stands_on_vote = |id: LogIdOf<TypeConfig>| id.leader_id.term > 0;
+        let may_lack_vote = !recovered.index.state().last_log_id.is_some_and(stands_on_vote);
         let (vote_file, vote) =
-            VoteFile::open(folder, cluster, log_is_empty, bound.map_or(0, |bound| bound.vote))?;
+            VoteFile::open(folder, cluster, may_lack_vote, bound.map_or(0, |bound| bound.vote))?;
         Self::start(disk, folder, cluster, recovered, (acknowledged, vote_file, vote), guard)
     }
 

@@ -37,12 +37,12 @@ enum Slot {
 impl VoteFile {
     /// Opens the file, or makes it, and reads the newest vote.
     ///
-    /// With entries in the log there must have been a vote, so `log_is_empty` decides whether a file without
+    /// With entries of a leader in the log there must have been a vote, so `may_lack_vote` decides whether a file without
     /// any is an honest beginning or a loss. So does `acknowledged`, the last vote that somebody was told of.
     pub(crate) fn open(
         folder: &Path,
         cluster: u64,
-        log_is_empty: bool,
+        may_lack_vote: bool,
         acknowledged: u64,
     ) -> Result<(Self, Option<VoteOf<TypeConfig>>), LogError> {
         let path = folder.join("vote");
@@ -59,9 +59,9 @@ impl VoteFile {
             (Slot::Valid { sequence, vote }, Slot::Empty | Slot::Bad)
             | (Slot::Empty | Slot::Bad, Slot::Valid { sequence, vote }) => Some((sequence, vote)),
             (Slot::Bad, Slot::Bad) => return Err(damaged(path, "neither slot holds a vote")),
-            (Slot::Empty | Slot::Bad, Slot::Empty | Slot::Bad) if log_is_empty => None,
+            (Slot::Empty | Slot::Bad, Slot::Empty | Slot::Bad) if may_lack_vote => None,
             (Slot::Empty | Slot::Bad, Slot::Empty | Slot::Bad) => {
-                return Err(damaged(path, "there is no vote, but the log has entries"));
+                return Err(damaged(path, "there is no vote, but the log has entries of a leader"));
             }
         };
         let found = newest.as_ref().map_or(0, |(sequence, _)| *sequence);
