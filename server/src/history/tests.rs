@@ -7,7 +7,7 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{Request, StatusCode};
 use bytes::Bytes;
-use master_core::{Command, Master, StreamId};
+use master_core::{Command, LinkId, Master, StreamId};
 use model::{Epoch, RequestId};
 use serde_json::Value;
 use tokio::sync::watch;
@@ -15,12 +15,12 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
 use wire::console::{ListQuery, TaskScope};
-use wire::link::{UpdateStatus, agent_frame};
+use wire::link::{AgentFrame, UpdateStatus, agent_frame};
 use wire::mesos::v1 as pb;
 use wire::mesos::v1::scheduler::{Call, call};
 
 use super::*;
-use crate::console::cluster::tests::{apply, frame, master_of, status};
+use crate::console::cluster::tests::{apply, master_of, status};
 use crate::console::cluster::{ClusterConsole, Past, ProcessFacts, Published};
 
 mod deployments;
@@ -29,6 +29,8 @@ mod deployments;
 const PATIENCE: Duration = Duration::from_secs(20);
 /// When nginx ended, in seconds.
 const ENDED: f64 = 1_795_356_090.0;
+/// The UUID of that update, of version 4.
+const UPDATE: [u8; 16] = [0x40; 16];
 
 /// The history of one process.
 struct Process {
@@ -92,7 +94,7 @@ fn end_nginx(master: &mut Master) {
     let acknowledge = call::Acknowledge {
         agent_id: pb::AgentId { value: "m-S0".to_owned() },
         task_id: pb::TaskId { value: "nginx.1".to_owned() },
-        uuid: Bytes::from_static(b"u"),
+        uuid: Bytes::from_static(&UPDATE),
     };
     let call = Call {
         framework_id: Some(pb::FrameworkId { value: "m-0000".to_owned() }),
@@ -106,7 +108,7 @@ fn end_nginx(master: &mut Master) {
 
 fn tell_end(master: &mut Master) {
     let ended = pb::TaskStatus {
-        uuid: Some(Bytes::from_static(b"u")),
+        uuid: Some(Bytes::from_static(&UPDATE)),
         reason: Some(pb::task_status::Reason::CommandExecutorFailed.into()),
         message: Some("exited with 1".to_owned()),
         ..status(pb::TaskState::TaskFailed, ENDED)
@@ -116,7 +118,11 @@ fn tell_end(master: &mut Master) {
         latest_state: ended.state,
         status: ended,
     };
-    frame(master, 7, agent_frame::Body::UpdateStatus(update));
+    // The agent's last link; its registration there was the first frame, which knows neither number yet.
+    let (epoch, link) = (master.snapshot().config.epoch.0, 7);
+    let body = Some(agent_frame::Body::UpdateStatus(update));
+    let frame = Box::new(AgentFrame { epoch, link, body });
+    apply(master, Command::AgentFrame { link: LinkId(link), frame });
 }
 
 async fn get(router: &Router, path: &str) -> (StatusCode, Value) {
