@@ -53,7 +53,7 @@ impl Candidate {
                 leadership = campaign => leadership,
             };
             let pause = match leadership {
-                Ok(leadership) => self.lead(leadership).await,
+                Ok(leadership) => Box::pin(self.lead(leadership)).await,
                 Err(error @ (SessionError::Superseded | SessionError::Stopped)) => {
                     error!("marathon stands no more: {error}");
                     return;
