@@ -26,6 +26,10 @@ use tokio::sync::OnceCell;
 
 use crate::{Containerizer, EngineInfo, Error};
 
+/// How often a container is asked for whose name an earlier attempt holds, and the pause between.
+const NAME_ATTEMPTS: u32 = 100;
+const NAME_RETRY: Duration = Duration::from_millis(100);
+
 /// Where the engine is and how long it may think.
 #[derive(Debug, Clone)]
 pub struct DockerConfig {
@@ -206,32 +210,44 @@ fn found(summary: ContainerSummary) -> Option<FoundContainer> {
 }
 
 impl Docker {
+    /// Makes the container, or finds that an earlier attempt of ours, whose answer was lost, has made it.
     async fn create_container(&self, spec: &ContainerSpec) -> Result<(), Error> {
+        let mut attempts = 0;
+        loop {
+            let refused = match self.try_to_create(spec).await {
+                Err(refused @ Error::Refused { status: 409, .. }) => refused,
+                other => return other,
+            };
+            attempts += 1;
+            match self.labels(&spec.name).await {
+                // The image may add labels of its own.
+                Ok(labels)
+                    if spec.labels.iter().all(|(key, value)| labels.get(key) == Some(value)) =>
+                {
+                    return Ok(());
+                }
+                // The name is given away already, to an attempt that the engine is still busy with.
+                Err(Error::UnknownContainer { .. }) if attempts < NAME_ATTEMPTS => {
+                    tokio::time::sleep(NAME_RETRY).await;
+                }
+                Ok(_) | Err(_) => return Err(refused),
+            }
+        }
+    }
+
+    async fn try_to_create(&self, spec: &ContainerSpec) -> Result<(), Error> {
         let operation = format!("create container `{}`", spec.name);
         let options = CreateContainerOptionsBuilder::new().name(&spec.name).build();
         let cgroup_parent = self.cgroup_parent().await?;
-        let made = self
+        let response = self
             .call(&operation, self.config.call_timeout, async |client| {
                 client.create_container(Some(options), create::body(spec, cgroup_parent)).await
             })
-            .await;
-        match made {
-            Ok(response) => {
-                for warning in response.warnings {
-                    tracing::warn!(container.name = %spec.name, "the Docker engine warns about `{}`: {warning}", spec.name);
-                }
-                Ok(())
-            }
-            // Taken as made when an earlier attempt of ours made it and its answer was lost.
-            Err(Error::Refused { status: 409, message, .. }) => {
-                // The image may add labels of its own.
-                let same = self.labels(&spec.name).await.is_ok_and(|labels| {
-                    spec.labels.iter().all(|(key, value)| labels.get(key) == Some(value))
-                });
-                if same { Ok(()) } else { Err(Error::Refused { operation, status: 409, message }) }
-            }
-            Err(other) => Err(other),
+            .await?;
+        for warning in response.warnings {
+            tracing::warn!(container.name = %spec.name, "the Docker engine warns about `{}`: {warning}", spec.name);
         }
+        Ok(())
     }
 
     /// The cgroup of this agent's containers in the form that the engine's cgroup driver takes.

@@ -154,7 +154,7 @@ mod tests {
     #[test]
     fn the_fuller_the_disk_the_shorter_a_sandbox_stays() {
         let age = |usage| allowed_age(RETENTION, usage).as_secs();
-        assert_eq!([age(0.0), age(0.5), age(0.9), age(1.0)], [900, 400, 0, 0]);
+        assert_eq!([age(0.0), age(0.5), age(0.9), age(1.0)], [900, 400, 60, 60]);
     }
 
     #[test]

@@ -201,7 +201,7 @@ async fn an_end_that_two_masters_see_is_one_row() {
     let second = Process::start(folder.path());
     let mut later = master_of(Epoch(8));
     let (console, publish) = second.console(&later);
-    tell_end(&mut later);
+    end_nginx(&mut later);
     publish.send_replace(Some(Arc::new(later.snapshot())));
     let page = until(async || {
         let page = console.tasks(TaskScope::Completed, ListQuery::default()).await.unwrap();
@@ -209,8 +209,6 @@ async fn an_end_that_two_masters_see_is_one_row() {
     })
     .await;
     assert_eq!((page.total, page.rows[0].is_earlier), (1, false));
-    end_nginx(&mut later);
-    publish.send_replace(Some(Arc::new(later.snapshot())));
     let mark = store::TaskRecord { epoch: 9, task_id: "mark".to_owned(), ..Default::default() };
     second.history.record(store::Record::Task(Box::new(mark)));
     let rows = recorded(&second, 2).await;
