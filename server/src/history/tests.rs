@@ -209,7 +209,14 @@ async fn an_end_that_two_masters_see_is_one_row() {
     })
     .await;
     assert_eq!((page.total, page.rows[0].is_earlier), (1, false));
-    let mark = store::TaskRecord { epoch: 9, task_id: "mark".to_owned(), ..Default::default() };
+    let now = Clock.wall().as_millis();
+    let mark = store::TaskRecord {
+        epoch: 9,
+        task_id: "mark".to_owned(),
+        ended_ms: now,
+        recorded_ms: now,
+        ..Default::default()
+    };
     second.history.record(store::Record::Task(Box::new(mark)));
     let rows = recorded(&second, 2).await;
     assert_eq!((&rows[0]["task_id"], &rows[1]["task_id"]), (&"mark".into(), &"nginx.1".into()));
