@@ -21,7 +21,7 @@ pub use app::{
     App, AppResponse, Apps, DeploymentRef, PortDefinition, TaskFailure, UnreachableStrategy,
     UnreachableWindow, UpgradeStrategy, VersionInfo, Versions,
 };
-pub use container::{Container, Docker, Network, PortMapping};
+pub use container::{Container, Docker, Network, Parameter, PortMapping, Volume};
 pub use deployment::{
     Action, CurrentAction, Deployment, DeploymentPlan, DeploymentResult, DeploymentStep,
 };
@@ -33,8 +33,9 @@ pub use event::{
 };
 pub use info::{Info, LeaderResponse};
 pub use posted::{
-    PostedApp, PostedContainer, PostedDocker, PostedNetwork, PostedPortDefinition,
-    PostedPortMapping, PostedUnreachableStrategy, PostedUpgradeStrategy,
+    PostedApp, PostedContainer, PostedDocker, PostedIpAddress, PostedNetwork, PostedParameter,
+    PostedPortDefinition, PostedPortMapping, PostedUnreachableStrategy, PostedUpgradeStrategy,
+    PostedVolume,
 };
 pub use queue::{
     LaunchQueue, OffersSummary, QueueDelay, QueueItem, RejectStep, UnusedOffer, UnusedOfferDetails,

@@ -6,11 +6,12 @@ use std::collections::BTreeMap;
 
 use crate::effect::Launch;
 use crate::instance::Task;
+use crate::matching::ports;
 use crate::run_spec::{Networking, RunSpec};
 
-/// Longest value of a label that becomes a variable.
+/// A label becomes a variable when its value has fewer UTF-16 units, which is how the original counts.
 const MAX_LABEL_VALUE: usize = 512;
-/// Longest name of a label that becomes a variable.
+/// The same for its name: 512 less the length of `MARATHON_APP_LABEL_`.
 const MAX_LABEL_NAME: usize = 493;
 
 /// The variables of a task by name.
@@ -18,7 +19,7 @@ pub(crate) fn variables(launch: &Launch, task: &Task) -> BTreeMap<String, String
     let spec = &launch.definition.spec;
     let mut variables = context(launch, task);
     variables.insert("HOST".to_owned(), task.host.to_string());
-    add_ports(&mut variables, spec, &task.ports);
+    add_ports(&mut variables, spec, &ports::effective(spec.networking(), task));
     variables.extend(spec.env().iter().map(|(name, value)| (name.clone(), value.clone())));
     variables
 }
@@ -41,16 +42,18 @@ fn context(launch: &Launch, task: &Task) -> BTreeMap<String, String> {
     .into_iter()
     .map(|(name, value)| (name.to_owned(), value))
     .collect();
-    let mut names = Vec::new();
-    for (name, value) in spec.labels() {
-        if name.len() >= MAX_LABEL_NAME || value.len() >= MAX_LABEL_VALUE {
-            continue;
-        }
-        let name = sanitised(name);
-        variables.insert(format!("MARATHON_APP_LABEL_{name}"), value.clone());
-        names.push(name);
-    }
+    let length = |text: &str| text.encode_utf16().count();
+    let fits =
+        |name: &str, value: &str| length(name) < MAX_LABEL_NAME && length(value) < MAX_LABEL_VALUE;
+    let labels = spec.labels().iter().filter(|(name, value)| fits(name, value));
+    // Of several names that become one, the last counts.
+    let labels: BTreeMap<String, &String> =
+        labels.map(|(name, value)| (sanitised(name), value)).collect();
+    let names: Vec<&str> = labels.keys().map(String::as_str).collect();
     variables.insert("MARATHON_APP_LABELS".to_owned(), names.join(" "));
+    for (name, value) in labels {
+        variables.insert(format!("MARATHON_APP_LABEL_{name}"), value.clone());
+    }
     variables
 }
 
@@ -58,10 +61,10 @@ fn context(launch: &Launch, task: &Task) -> BTreeMap<String, String> {
 fn sanitised(name: &str) -> String {
     let mut clean = String::with_capacity(name.len());
     let mut in_run = false;
-    for c in name.to_uppercase().chars() {
+    for c in name.chars() {
         let is_kept = c.is_ascii_alphanumeric() || c == '_';
         if is_kept {
-            clean.push(c);
+            clean.push(c.to_ascii_uppercase());
         } else if !in_run {
             clean.push('_');
         }
@@ -76,7 +79,7 @@ fn declared(spec: &RunSpec) -> Vec<(u16, Option<&str>)> {
         Networking::Host { port_definitions, .. } => {
             port_definitions.iter().map(|port| (port.port, port.name.as_deref())).collect()
         }
-        Networking::Bridge { port_mappings } => {
+        Networking::Bridge { port_mappings } | Networking::Container { port_mappings, .. } => {
             port_mappings.iter().map(|port| (port.container_port, port.name.as_deref())).collect()
         }
     }

@@ -10,6 +10,7 @@ use wire::marathon::{
 use crate::command::{self, Caller};
 use crate::deployment;
 use crate::instance::{Condition, Instance, Task};
+use crate::matching::ports;
 use crate::render;
 use crate::run_spec::VersionedRunSpec;
 
@@ -138,7 +139,7 @@ pub(crate) fn status_update(
         app_id: instance.app.to_string(),
         host: task.host.to_string(),
         ip_addresses: addresses(task),
-        ports: task.ports.clone(),
+        ports: ports::of_host(&task.ports),
         version: instance.version.to_string(),
         timestamp: at.to_string(),
     })

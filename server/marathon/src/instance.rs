@@ -128,7 +128,7 @@ pub struct Task {
     pub staged_at: Timestamp,
     /// When it first ran.
     pub started_at: Option<Timestamp>,
-    /// Host ports in the order of declaration.
+    /// Host ports in the order of declaration; 0 for a declared port that has none.
     pub ports: Vec<u16>,
     /// Addresses that the last status told.
     pub addresses: Vec<IpAddr>,

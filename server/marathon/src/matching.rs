@@ -1,7 +1,7 @@
 //! Whether an offer can host one more instance of an app, and on which ports (marathon.md §8.5).
 
 mod constraints;
-mod ports;
+pub(crate) mod ports;
 
 use model::{Resources, Role};
 
@@ -16,7 +16,7 @@ use crate::run_spec::VersionedRunSpec;
 /// What one instance takes from an offer.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Placement {
-    /// Host ports in the order of declaration.
+    /// Host ports in the order of declaration; 0 for a declared port that has none.
     pub(crate) ports: Vec<u16>,
     /// What is left of the offer.
     pub(crate) left: Resources,

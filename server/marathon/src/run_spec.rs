@@ -23,7 +23,10 @@ use std::time::Duration;
 use model::{AppId, PathId, Role, Scalar};
 
 pub use constraint::{Constraint, Operator, Pattern};
-pub use container::{Container, Networking, PortDefinition, PortMapping, Protocol};
+pub use container::{
+    Container, ContainerNetwork, Networking, Parameter, PortDefinition, PortMapping, Protocol,
+    Volume,
+};
 pub use parse::invalid_id;
 pub use read::read;
 pub use refusal::{Refusal, Violations};
@@ -173,7 +176,7 @@ impl RunSpec {
             Networking::Host { port_definitions, .. } => {
                 port_definitions.iter().map(|definition| definition.port).collect()
             }
-            Networking::Bridge { port_mappings } => {
+            Networking::Bridge { port_mappings } | Networking::Container { port_mappings, .. } => {
                 port_mappings.iter().map(|mapping| mapping.service_port).collect()
             }
         }

@@ -8,8 +8,10 @@ use wire::mesos::v1;
 use crate::effect::Launch;
 use crate::environment;
 use crate::instance::Task;
-use crate::matching;
-use crate::run_spec::{Command, Networking, Protocol, RunSpec};
+use crate::matching::{self, ports};
+use crate::run_spec::{
+    Command, ContainerNetwork, Networking, Parameter, Protocol, RunSpec, Volume,
+};
 
 /// Describes the task to launch; `None` for an instance that has none.
 pub fn task_info(launch: &Launch) -> Option<v1::TaskInfo> {
@@ -62,31 +64,61 @@ fn command(launch: &Launch, task: &Task) -> v1::CommandInfo {
 fn container(spec: &RunSpec, task: &Task) -> v1::ContainerInfo {
     use v1::container_info::DockerInfo;
     use v1::container_info::docker_info::Network;
-    let network = match spec.networking() {
-        Networking::Host { .. } => Network::Host,
-        Networking::Bridge { .. } => Network::Bridge,
+    let container = spec.container();
+    let (network, network_infos) = match spec.networking() {
+        Networking::Host { .. } => (Network::Host, Vec::new()),
+        Networking::Bridge { .. } => (Network::Bridge, Vec::new()),
+        Networking::Container { network, .. } => (Network::User, vec![network_info(network)]),
+    };
+    let parameter = |parameter: &Parameter| v1::Parameter {
+        key: parameter.key.clone(),
+        value: parameter.value.clone(),
     };
     let label =
         v1::Parameter { key: "label".to_owned(), value: format!("MESOS_TASK_ID={}", task.id) };
     v1::ContainerInfo {
         r#type: v1::container_info::Type::Docker.into(),
+        volumes: container.volumes.iter().map(volume).collect(),
+        network_infos,
         docker: Some(DockerInfo {
-            image: spec.container().image.clone(),
+            image: container.image.clone(),
             network: Some(network.into()),
             port_mappings: port_mappings(spec, task),
-            privileged: Some(false),
-            parameters: vec![label],
-            force_pull_image: Some(spec.container().force_pull_image),
+            privileged: Some(container.privileged),
+            parameters: container.parameters.iter().map(parameter).chain([label]).collect(),
+            force_pull_image: Some(container.force_pull_image),
             ..DockerInfo::default()
         }),
         ..v1::ContainerInfo::default()
     }
 }
 
+fn network_info(network: &ContainerNetwork) -> v1::NetworkInfo {
+    v1::NetworkInfo {
+        name: Some(network.name.clone()),
+        labels: (!network.labels.is_empty()).then(|| labels(&network.labels)),
+        ..v1::NetworkInfo::default()
+    }
+}
+
+fn volume(volume: &Volume) -> v1::Volume {
+    let mode = if volume.is_writable { v1::volume::Mode::Rw } else { v1::volume::Mode::Ro };
+    v1::Volume {
+        mode: mode.into(),
+        container_path: volume.container_path.clone(),
+        host_path: Some(volume.host_path.clone()),
+        ..v1::Volume::default()
+    }
+}
+
+/// The ports that the engine publishes: those with a host port.
 fn port_mappings(spec: &RunSpec, task: &Task) -> Vec<v1::container_info::docker_info::PortMapping> {
-    let Networking::Bridge { port_mappings } = spec.networking() else { return Vec::new() };
+    let Some(port_mappings) = spec.networking().port_mappings() else { return Vec::new() };
     let mut all = Vec::new();
     for (mapping, host_port) in port_mappings.iter().zip(&task.ports) {
+        if *host_port == 0 {
+            continue;
+        }
         let container_port =
             if mapping.container_port == 0 { *host_port } else { mapping.container_port };
         for transport in mapping.protocol.transports() {
@@ -100,26 +132,36 @@ fn port_mappings(spec: &RunSpec, task: &Task) -> Vec<v1::container_info::docker_
     all
 }
 
-/// The host ports as service discovery shows them.
+/// A declared port: name, transport and labels.
+type Declared<'a> = (Option<&'a String>, Protocol, &'a BTreeMap<String, String>);
+
+/// The ports as service discovery shows them: those of the host, or of the container where there are none.
 fn discovered(spec: &RunSpec, task: &Task) -> Vec<v1::Port> {
-    type Declared<'a> = (Option<&'a String>, Protocol, &'a BTreeMap<String, String>);
     let declared: Vec<Declared<'_>> = match spec.networking() {
         Networking::Host { port_definitions, .. } => port_definitions
             .iter()
             .map(|port| (port.name.as_ref(), port.protocol, &port.labels))
             .collect(),
-        Networking::Bridge { port_mappings } => port_mappings
-            .iter()
-            .map(|port| (port.name.as_ref(), port.protocol, &port.labels))
-            .collect(),
+        Networking::Bridge { port_mappings } | Networking::Container { port_mappings, .. } => {
+            port_mappings
+                .iter()
+                .map(|port| (port.name.as_ref(), port.protocol, &port.labels))
+                .collect()
+        }
     };
+    let effective = ports::effective(spec.networking(), task);
+    let numbers = effective.into_iter().zip(&task.ports);
     let mut all = Vec::new();
-    for ((name, protocol, of_port), number) in declared.into_iter().zip(&task.ports) {
+    for ((name, protocol, of_port), (number, host_port)) in declared.into_iter().zip(numbers) {
         let mut of_port = of_port.clone();
-        of_port.insert("network-scope".to_owned(), "host".to_owned());
+        let scope = if *host_port == 0 { "container" } else { "host" };
+        of_port.insert("network-scope".to_owned(), scope.to_owned());
+        if let (0, Networking::Container { network, .. }) = (*host_port, spec.networking()) {
+            of_port.insert("network-name".to_owned(), network.name.clone());
+        }
         for transport in protocol.transports() {
             all.push(v1::Port {
-                number: u32::from(*number),
+                number: u32::from(number),
                 name: name.cloned(),
                 protocol: Some((*transport).to_owned()),
                 visibility: None,

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 /// `container`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -16,7 +15,7 @@ pub struct Container {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub docker: Option<Docker>,
     /// Volumes; written even when empty.
-    pub volumes: Vec<Value>,
+    pub volumes: Vec<Volume>,
     /// Port mappings; absent with host networking.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub port_mappings: Option<Vec<PortMapping>>,
@@ -31,9 +30,31 @@ pub struct Docker {
     /// Image reference.
     pub image: String,
     /// `docker run` options; written even when empty.
-    pub parameters: Vec<Value>,
+    pub parameters: Vec<Parameter>,
     /// Whether the container is privileged.
     pub privileged: bool,
+}
+
+/// One element of `container.docker.parameters`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Parameter {
+    /// Long name of an option of `docker run`, without dashes.
+    pub key: String,
+    /// Its value.
+    pub value: String,
+}
+
+/// One element of `container.volumes`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Volume {
+    /// Where it appears in the container.
+    pub container_path: String,
+    /// What appears there.
+    pub host_path: String,
+    /// `RO` or `RW`.
+    pub mode: String,
 }
 
 /// One element of `container.portMappings`.
@@ -50,6 +71,9 @@ pub struct PortMapping {
     /// Name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
+    /// Container networks that it is for; absent = all.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub network_names: Vec<String>,
     /// `tcp`, `udp` or `udp,tcp`.
     pub protocol: String,
     /// Cluster-wide number for load balancers.

@@ -65,7 +65,7 @@ pub struct PostedApp {
     pub require_ports: Option<bool>,
     /// Deprecated form of `networks`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub ip_address: Option<Value>,
+    pub ip_address: Option<PostedIpAddress>,
     /// Environment: name to text, or to `{"secret": name}`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub env: Option<BTreeMap<String, Value>>,
@@ -153,9 +153,9 @@ pub struct PostedContainer {
     /// Image and engine options.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub docker: Option<PostedDocker>,
-    /// Volumes, not built yet.
+    /// Volumes.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub volumes: Option<Value>,
+    pub volumes: Option<Vec<PostedVolume>>,
     /// Port mappings in the form of 1.5 and later.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub port_mappings: Option<Vec<PostedPortMapping>>,
@@ -180,18 +180,72 @@ pub struct PostedDocker {
     /// Whether the image is pulled even when present.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub force_pull_image: Option<bool>,
-    /// Whether the container is privileged, not built yet.
+    /// Whether the container is privileged.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub privileged: Option<bool>,
-    /// `docker run` options, not built yet.
+    /// `docker run` options.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub parameters: Option<Value>,
+    pub parameters: Option<Vec<PostedParameter>>,
     /// Registry credentials, not built yet.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pull_config: Option<Value>,
     /// Registry credentials of 1.4, not built yet.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub credential: Option<Value>,
+}
+
+/// One element of `container.volumes` as posted: a folder of the host, or one of the kinds that are not built yet.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct PostedVolume {
+    /// Where it appears in the container; a relative one stands in the sandbox.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub container_path: Option<String>,
+    /// What appears there; a relative one stands in the sandbox on the host.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub host_path: Option<String>,
+    /// `RO` or `RW`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mode: Option<String>,
+    /// A persistent volume, not built yet.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub persistent: Option<Value>,
+    /// A volume of a storage provider, not built yet.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub external: Option<Value>,
+    /// A secret as a file, not built yet.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub secret: Option<Value>,
+}
+
+/// One element of `container.docker.parameters` as posted.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct PostedParameter {
+    /// Long name of an option of `docker run`, without dashes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+    /// Its value.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub value: Option<String>,
+}
+
+/// `ipAddress` as posted: the container network of Marathon 1.4.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct PostedIpAddress {
+    /// Name of the network.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub network_name: Option<String>,
+    /// Labels of the network.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub labels: Option<BTreeMap<String, String>>,
+    /// Groups of network isolators, not built.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub groups: Option<Value>,
+    /// Ports of the MESOS containerizer, not built.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub discovery: Option<Value>,
 }
 
 /// One element of `portMappings` as posted.

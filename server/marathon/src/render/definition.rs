@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use wire::marathon::{
-    App, Container, Docker, Network, PortDefinition, PortMapping, PostedApp, UnreachableWindow,
+    App, Container, Docker, Network, Parameter, PortDefinition, PortMapping, PostedApp,
+    UnreachableWindow, Volume,
 };
 
 use crate::run_spec::{
@@ -80,40 +81,56 @@ fn constraint(constraint: &Constraint) -> Vec<String> {
 }
 
 fn container(spec: &RunSpec) -> Container {
+    let container = spec.container();
+    let parameter = |parameter: &crate::run_spec::Parameter| Parameter {
+        key: parameter.key.clone(),
+        value: parameter.value.clone(),
+    };
+    let mappings = spec.networking().port_mappings();
     Container {
         kind: "DOCKER".to_owned(),
         docker: Some(Docker {
-            force_pull_image: spec.container().force_pull_image,
-            image: spec.container().image.clone(),
-            ..Docker::default()
+            force_pull_image: container.force_pull_image,
+            image: container.image.clone(),
+            parameters: container.parameters.iter().map(parameter).collect(),
+            privileged: container.privileged,
         }),
-        volumes: Vec::new(),
-        port_mappings: match spec.networking() {
-            Networking::Bridge { port_mappings } => {
-                Some(port_mappings.iter().map(port_mapping).collect())
-            }
-            Networking::Host { .. } => None,
-        },
+        volumes: container.volumes.iter().map(volume).collect(),
+        port_mappings: mappings.map(|mappings| mappings.iter().map(port_mapping).collect()),
+    }
+}
+
+fn volume(volume: &crate::run_spec::Volume) -> Volume {
+    Volume {
+        container_path: volume.container_path.clone(),
+        host_path: volume.host_path.clone(),
+        mode: if volume.is_writable { "RW" } else { "RO" }.to_owned(),
     }
 }
 
 fn port_mapping(mapping: &crate::run_spec::PortMapping) -> PortMapping {
     PortMapping {
         container_port: mapping.container_port,
-        host_port: Some(mapping.host_port),
+        host_port: mapping.host_port,
         labels: mapping.labels.clone(),
         name: mapping.name.clone(),
+        network_names: mapping.network_names.clone(),
         protocol: mapping.protocol.name().to_owned(),
         service_port: mapping.service_port,
     }
 }
 
 fn network(networking: &Networking) -> Network {
-    let mode = match networking {
-        Networking::Host { .. } => "host",
-        Networking::Bridge { .. } => "container/bridge",
-    };
-    Network { mode: mode.to_owned(), ..Network::default() }
+    let unnamed = |mode: &str| Network { mode: mode.to_owned(), ..Network::default() };
+    match networking {
+        Networking::Host { .. } => unnamed("host"),
+        Networking::Bridge { .. } => unnamed("container/bridge"),
+        Networking::Container { network, .. } => Network {
+            mode: "container".to_owned(),
+            name: Some(network.name.clone()),
+            labels: network.labels.clone(),
+        },
+    }
 }
 
 fn port_definitions(networking: &Networking) -> Option<Vec<PortDefinition>> {

@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use wire::marathon::{IpAddress, Task};
 
 use crate::instance::{Condition, Instance};
+use crate::matching::ports;
 use crate::run_spec::RunSpec;
 use crate::snapshot::{App, Snapshot};
 
@@ -23,7 +24,7 @@ pub fn task(instance: &Instance) -> Option<Task> {
         host: task.host.to_string(),
         id: task.id.to_string(),
         ip_addresses: task.addresses.iter().copied().map(address).collect(),
-        ports: if is_active { task.ports.clone() } else { Vec::new() },
+        ports: if is_active { ports::of_host(&task.ports) } else { Vec::new() },
         service_ports: Vec::new(),
         slave_id: Some(task.agent.to_string()),
         state: state.to_owned(),

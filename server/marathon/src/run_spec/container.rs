@@ -1,4 +1,4 @@
-//! Image, network mode and ports.
+//! Image, engine options, volumes, network mode and ports.
 
 use std::collections::BTreeMap;
 
@@ -11,6 +11,41 @@ pub struct Container {
     pub image: String,
     /// Whether the image is pulled even when present.
     pub force_pull_image: bool,
+    /// Whether it gets all devices and capabilities of the agent.
+    pub privileged: bool,
+    /// Options of `docker run`, in the order given; the agent knows which there are.
+    pub parameters: Vec<Parameter>,
+    /// Folders of the agent that it sees.
+    pub volumes: Vec<Volume>,
+}
+
+/// One option of `docker run`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Parameter {
+    /// Its long name, without dashes.
+    pub key: String,
+    /// Its value.
+    pub value: String,
+}
+
+/// A file or folder of the agent that a container sees.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Volume {
+    /// Path in the container; a relative one stands in the sandbox.
+    pub container_path: String,
+    /// Path on the agent; a relative one stands in the sandbox.
+    pub host_path: String,
+    /// Whether the container may write there.
+    pub is_writable: bool,
+}
+
+/// A network of the engine that is neither the agent's own nor the bridge.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ContainerNetwork {
+    /// Its name in the engine.
+    pub name: String,
+    /// Labels for whoever provides the network.
+    pub labels: BTreeMap<String, String>,
 }
 
 /// How a task's ports reach the network.
@@ -28,6 +63,25 @@ pub enum Networking {
         /// Declared mappings; each task gets one host port per element.
         port_mappings: Vec<PortMapping>,
     },
+    /// A named network of the engine.
+    Container {
+        /// Which.
+        network: ContainerNetwork,
+        /// Declared mappings; a task gets a host port for those that ask for one.
+        port_mappings: Vec<PortMapping>,
+    },
+}
+
+impl Networking {
+    /// The mappings of a container's ports, none where the container has the agent's own.
+    pub fn port_mappings(&self) -> Option<&[PortMapping]> {
+        match self {
+            Self::Host { .. } => None,
+            Self::Bridge { port_mappings } | Self::Container { port_mappings, .. } => {
+                Some(port_mappings)
+            }
+        }
+    }
 }
 
 /// One port of an app with host networking.
@@ -43,13 +97,13 @@ pub struct PortDefinition {
     pub labels: BTreeMap<String, String>,
 }
 
-/// One port published by a bridge container.
+/// One port of a container with a network of its own.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PortMapping {
     /// Port inside the container; 0 = the same as the host port.
     pub container_port: u16,
-    /// Port on the agent; 0 = any of the offer.
-    pub host_port: u16,
+    /// Port on the agent; 0 = any of the offer. Only in a named network may there be none.
+    pub host_port: Option<u16>,
     /// Cluster-wide number for load balancers; 0 = to be allocated.
     pub service_port: u16,
     /// Transport.
@@ -58,6 +112,8 @@ pub struct PortMapping {
     pub name: Option<String>,
     /// Labels of this port.
     pub labels: BTreeMap<String, String>,
+    /// Networks that it is for; empty = all.
+    pub network_names: Vec<String>,
 }
 
 /// Transport of a port.

@@ -1,18 +1,20 @@
 //! Turns the forms of Marathon 1.4 into those of 1.5 and later.
 //!
-//! `container.docker.network` becomes `networks`, `container.docker.portMappings` moves to the container,
-//! `ports` becomes `portDefinitions`. Old and new form together are refused unless they say the same
+//! `container.docker.network` and `ipAddress` become `networks`, `container.docker.portMappings` moves to the
+//! container, `ports` becomes `portDefinitions`. Old and new form together are refused unless they say the same
 //! (clients of both ages send back what they were answered).
 //! Source: marathon.md §6.3, §12.3.
 
 use wire::marathon::{PostedApp, PostedNetwork, PostedPortDefinition, PostedPortMapping};
 
+use super::parse::is_blank;
 use super::{Refusal, Violations};
 
 /// The canonical form of what was posted; definitions and updates alike.
 pub(super) fn migrate(mut posted: PostedApp) -> Result<PostedApp, Refusal> {
     let mut found = Violations::default();
     let old_network = take_docker_network(&mut posted, &mut found);
+    let old_network = take_ip_address(&mut posted, old_network, &mut found);
     move_port_mappings(&mut posted, &mut found);
     if let Some(network) = &old_network {
         use_old_network(&mut posted, network, &mut found);
@@ -36,6 +38,39 @@ fn take_docker_network(posted: &mut PostedApp, found: &mut Violations) -> Option
         }
     };
     Some(PostedNetwork { mode: Some(mode.to_owned()), ..PostedNetwork::default() })
+}
+
+/// What `ipAddress` says about the network, or `network` where it says nothing.
+///
+/// Compat: the name of the bridge that the MESOS containerizer uses does not occur, so every name is a container network.
+fn take_ip_address(
+    posted: &mut PostedApp,
+    network: Option<PostedNetwork>,
+    found: &mut Violations,
+) -> Option<PostedNetwork> {
+    let Some(given) = posted.ip_address.take() else { return network };
+    let is_given = |value: &Option<serde_json::Value>| value.as_ref().is_some_and(|v| !is_blank(v));
+    let ports = given.discovery.as_ref().and_then(|discovery| discovery.get("ports"));
+    let error = "ipAddress/discovery is not allowed for Docker containers";
+    found.check(is_given(&ports.cloned()), "/ipAddress", error);
+    found.check(is_given(&given.groups), "/ipAddress/groups", "groups are not supported");
+    let mode = network.as_ref().map(mode_of);
+    let error = "must not specify ipAddress beside another container.docker.network than USER";
+    found.check(mode.is_some_and(|mode| mode != "container"), "/", error);
+    let definitions = posted.port_definitions.iter().flatten().count();
+    let has_ports = posted.ports.iter().flatten().count() + definitions > 0;
+    found.check(has_ports, "/", "cannot specify both an IP address and port");
+    let from_address = PostedNetwork {
+        mode: Some("container".to_owned()),
+        name: given.network_name,
+        labels: given.labels,
+    };
+    if network.is_none() && posted.networks.as_ref().is_some_and(|known| !known.is_empty()) {
+        let is_same = posted.networks.as_deref() == Some(std::slice::from_ref(&from_address));
+        found.check(!is_same, "/", "must not specify both networks and ipAddress");
+        return None;
+    }
+    Some(from_address)
 }
 
 fn use_old_network(posted: &mut PostedApp, old: &PostedNetwork, found: &mut Violations) {
@@ -104,11 +139,8 @@ fn widen_port_mappings(posted: &mut PostedApp, count: usize) {
     let Some(container) = &mut posted.container else { return };
     let Some(mappings) = &mut container.port_mappings else { return };
     while mappings.len() < count {
-        mappings.push(PostedPortMapping {
-            container_port: Some(0),
-            host_port: Some(0),
-            ..PostedPortMapping::default()
-        });
+        mappings
+            .push(PostedPortMapping { container_port: Some(0), ..PostedPortMapping::default() });
     }
 }
 

@@ -1,6 +1,7 @@
 //! From what was posted to a run spec: schema, old forms, rules, defaults.
 
 mod constraints;
+mod docker;
 mod networking;
 mod unbuilt;
 
@@ -12,7 +13,7 @@ use serde_json::Value;
 use wire::marathon::{PostedApp, PostedUnreachableStrategy};
 
 use super::{
-    Backoff, Command, Container, KillSelection, Networking, Refusal, RunSpec, UnreachableStrategy,
+    Backoff, Command, Container, KillSelection, Refusal, RunSpec, UnreachableStrategy,
     UpgradeStrategy, Violations, migrate, schema,
 };
 
@@ -144,9 +145,7 @@ fn container_of(posted: &PostedApp, found: &mut Violations) -> Option<Container>
         found.add("/container/docker", "not defined");
         return None;
     };
-    let image = docker.image.clone().unwrap_or_default();
-    found.check(image.trim().is_empty(), "/container/docker/image", "must not be empty");
-    Some(Container { image, force_pull_image: docker.force_pull_image.unwrap_or(false) })
+    Some(docker::parse(docker, container.volumes.as_deref().unwrap_or_default(), found))
 }
 
 /// DOCKER is the default of a container that names no type.
@@ -254,7 +253,7 @@ fn roles_of(posted: &PostedApp, role: &Role, found: &mut Violations) -> Option<B
 }
 
 /// Whether a member says nothing: absent, empty, or the default of its type.
-fn is_blank(value: &Value) -> bool {
+pub(super) fn is_blank(value: &Value) -> bool {
     match value {
         Value::Null | Value::Bool(false) => true,
         Value::Bool(true) => false,
@@ -263,9 +262,4 @@ fn is_blank(value: &Value) -> bool {
         Value::Array(elements) => elements.is_empty(),
         Value::Object(members) => members.is_empty(),
     }
-}
-
-/// The network of a definition that names none.
-fn no_network() -> Networking {
-    Networking::Host { port_definitions: Vec::new(), require_ports: false }
 }

@@ -7,6 +7,7 @@ use std::fmt::Display;
 
 use wire::marathon::{
     PostedApp, PostedContainer, PostedPortDefinition, PostedPortMapping, PostedUnreachableStrategy,
+    PostedVolume,
 };
 
 use super::{KillSelection, Protocol, Refusal, Violations};
@@ -155,7 +156,16 @@ fn check_container(found: &mut Violations, container: &PostedContainer) {
     for (index, mapping) in container.port_mappings.iter().flatten().enumerate() {
         check_port_mapping(found, &format!("/container/portMappings({index})"), mapping);
     }
+    for (index, volume) in container.volumes.iter().flatten().enumerate() {
+        check_volume(found, &format!("/container/volumes({index})"), volume);
+    }
     let Some(docker) = &container.docker else { return };
+    for (index, parameter) in docker.parameters.iter().flatten().enumerate() {
+        let path = format!("/container/docker/parameters({index})");
+        let missing = |name: &str| format!("'{name}' is undefined on object");
+        found.check(parameter.key.is_none(), format!("{path}/key"), missing("key"));
+        found.check(parameter.value.is_none(), format!("{path}/value"), missing("value"));
+    }
     let no_image = docker.image.is_none();
     found.check(no_image, "/container/docker/image", "'image' is undefined on object");
     if let Some(network) = &docker.network {
@@ -165,6 +175,24 @@ fn check_container(found: &mut Violations, container: &PostedContainer) {
     }
     for (index, mapping) in docker.port_mappings.iter().flatten().enumerate() {
         check_port_mapping(found, &format!("/container/docker/portMappings({index})"), mapping);
+    }
+}
+
+/// A volume of the host needs all three members; the other kinds are refused by the rules, whatever they say.
+fn check_volume(found: &mut Violations, path: &str, volume: &PostedVolume) {
+    if let Some(mode) = &volume.mode {
+        let is_known = ["RO", "RW"].iter().any(|known| known.eq_ignore_ascii_case(mode));
+        found.check(!is_known, format!("{path}/mode"), NO_LITERAL);
+    }
+    let is_other =
+        [&volume.persistent, &volume.external, &volume.secret].iter().any(|kind| kind.is_some());
+    for (name, is_missing) in [
+        ("containerPath", volume.container_path.is_none()),
+        ("hostPath", volume.host_path.is_none() && !is_other),
+        ("mode", volume.mode.is_none() && !is_other),
+    ] {
+        let error = format!("'{name}' is undefined on object");
+        found.check(is_missing, format!("{path}/{name}"), error);
     }
 }
 

@@ -1,6 +1,7 @@
 //! What is accepted, what is refused and with which words; how definitions change over time.
 
 mod catalogue;
+mod docker;
 mod guide;
 mod properties;
 mod updates;

@@ -88,7 +88,7 @@ fn the_environment_names_the_app_its_ports_and_its_labels() {
         ("MARATHON_APP_RESOURCE_MEM", "32.0"),
         ("MARATHON_APP_RESOURCE_DISK", "0.0"),
         ("MARATHON_APP_RESOURCE_GPUS", "0"),
-        ("MARATHON_APP_LABELS", "HAPROXY_GROUP A_B_C"),
+        ("MARATHON_APP_LABELS", "A_B_C HAPROXY_GROUP"),
         ("MARATHON_APP_LABEL_A_B_C", "d"),
         ("PORT0", "31030"),
         ("PORT1", "31500"),
@@ -118,6 +118,77 @@ fn host_networking_names_ports_by_their_definition() {
     assert_eq!(json["container"]["docker"]["network"], "HOST");
     assert_eq!(json["command"]["value"], "sleep 1");
     assert_eq!(json["command"]["shell"], true);
+}
+
+#[test]
+fn a_task_in_a_named_network_is_reached_by_host_ports_and_by_its_own() {
+    let posted = json!({"id": "/a", "networks": [{"name": "blue", "labels": {"k": "v"}}],
+        "container": {"docker": {"image": "busybox", "privileged": true,
+                "parameters": [{"key": "hostname", "value": "web"}]},
+            "volumes": [{"containerPath": "/a", "hostPath": "b", "mode": "RO"}],
+            "portMappings": [{"containerPort": 80, "name": "http"},
+                {"containerPort": 81, "hostPort": 0}, {"containerPort": 0}]}});
+    let launch = launch(posted, &[0, 31_500, 0]);
+    let variables = environment::variables(&launch, launch.instance.task.as_ref().unwrap());
+    let own = variables["PORT2"].parse::<u16>().unwrap();
+    assert!(own >= 1_025);
+    let own = own.to_string();
+    let ports: Vec<(&str, &str)> = variables
+        .iter()
+        .filter(|(name, _)| name.starts_with("PORT"))
+        .map(|(name, value)| (name.as_str(), value.as_str()))
+        .collect();
+    let (all, own_name) = (format!("80,31500,{own}"), format!("PORT_{own}"));
+    let mut expected = [
+        ("PORT", "80"),
+        ("PORT0", "80"),
+        ("PORT1", "31500"),
+        ("PORT2", own.as_str()),
+        ("PORTS", all.as_str()),
+        ("PORT_80", "80"),
+        ("PORT_81", "31500"),
+        ("PORT_HTTP", "80"),
+        (own_name.as_str(), own.as_str()),
+    ];
+    expected.sort_unstable();
+    assert_eq!(ports, expected);
+    let json = serde_json::to_value(task_info(&launch).unwrap()).unwrap();
+    let container = &json["container"];
+    assert_eq!(container["docker"]["network"], "USER");
+    assert_eq!(container["network_infos"][0]["name"], "blue");
+    assert_eq!(container["network_infos"][0]["labels"]["labels"][0]["key"], "k");
+    assert_eq!(
+        container["docker"]["port_mappings"],
+        json!([{"host_port": 31500, "container_port": 81, "protocol": "tcp"}])
+    );
+    assert_eq!(container["docker"]["privileged"], true);
+    assert_eq!(container["docker"]["parameters"][0], json!({"key": "hostname", "value": "web"}));
+    assert_eq!(container["volumes"][0]["mode"], "RO");
+    assert_eq!(container["volumes"][0]["host_path"], "b");
+    let discovered = json["discovery"]["ports"]["ports"].as_array().unwrap().clone();
+    let numbers: Vec<_> = discovered.iter().map(|port| port["number"].to_string()).collect();
+    assert_eq!(numbers, ["80", "31500", own.as_str()]);
+    let scope = |at: usize| {
+        let labels = discovered[at]["labels"]["labels"].as_array().unwrap();
+        labels.iter().find(|label| label["key"] == "network-scope").unwrap()["value"].clone()
+    };
+    assert_eq!([scope(0), scope(1)], ["container", "host"]);
+    let ranges = json["resources"].as_array().unwrap().iter().find(|one| one["name"] == "ports");
+    assert_eq!(ranges.unwrap()["ranges"]["range"], json!([{"begin": 31500, "end": 31500}]));
+    assert_eq!(crate::render::task(&launch.instance).unwrap().ports, [31_500]);
+}
+
+#[test]
+fn labels_become_variables_unless_they_are_too_long() {
+    let posted = json!({"id": "/a", "container": {"docker": {"image": "busybox"}}, "labels": {
+        "a.b": "1", "a-b": "2", "x".repeat(492): "fits", "y".repeat(493): "too long",
+        "long": "v".repeat(512), "fits": "v".repeat(511)}});
+    let launch = launch(posted, &[31_000]);
+    let variables = environment::variables(&launch, launch.instance.task.as_ref().unwrap());
+    let names = &variables["MARATHON_APP_LABELS"];
+    assert_eq!(*names, format!("A_B FITS {}", "X".repeat(492)));
+    assert_eq!(variables["MARATHON_APP_LABEL_A_B"], "1");
+    assert!(!variables.contains_key("MARATHON_APP_LABEL_LONG"));
 }
 
 #[test]

@@ -2,9 +2,11 @@
 
 use wire::marathon::{PostedApp, PostedNetwork, PostedPortDefinition, PostedPortMapping};
 
-use super::{no_network, unbuilt};
+use super::unbuilt;
 use crate::run_spec::migrate::{PORTS_NEED_HOST, has_twice, mode_of};
-use crate::run_spec::{Networking, PortDefinition, PortMapping, Protocol, Violations};
+use crate::run_spec::{
+    ContainerNetwork, Networking, PortDefinition, PortMapping, Protocol, Violations,
+};
 
 /// Name of the port that an app has which declares none.
 const DEFAULT_PORT: &str = "default";
@@ -25,13 +27,18 @@ pub(super) fn parse(posted: &PostedApp, found: &mut Violations) -> Networking {
             has_ports(is_mapped, "portMappings are not allowed with host-networking", found);
             host(posted, found)
         }
-        Some("container/bridge") => {
+        mode => {
             let definitions = posted.port_definitions.as_ref();
             let is_defined = definitions.is_some_and(|definitions| !definitions.is_empty());
             has_ports(is_defined, PORTS_NEED_HOST, found);
-            bridge(posted, found)
+            if mode == Some("container/bridge") {
+                Networking::Bridge { port_mappings: port_mappings(posted, Some(0), found) }
+            } else {
+                let network = container_network(networks.first());
+                let port_mappings = port_mappings(posted, None, found);
+                Networking::Container { network, port_mappings }
+            }
         }
-        Some(_) | None => no_network(),
     }
 }
 
@@ -59,12 +66,21 @@ fn check_networks(networks: &[PostedNetwork], found: &mut Violations) {
                     "/networks",
                     "Network name must be specified when container network is selected.",
                 );
-                found.add(
-                    format!("/networks({index})/mode"),
-                    unbuilt::text("networking by a named container network"),
-                );
             }
         }
+    }
+    let is_twice =
+        networks.iter().enumerate().any(|(at, network)| networks[..at].contains(network));
+    found.check(is_twice, "/networks", "Duplicate networks are not allowed");
+    let error =
+        "may only specify a single container network when using the Docker container engine";
+    found.check(networks.len() > 1 && all_containers, "/", error);
+}
+
+fn container_network(given: Option<&PostedNetwork>) -> ContainerNetwork {
+    ContainerNetwork {
+        name: given.and_then(|network| network.name.clone()).unwrap_or_default(),
+        labels: given.and_then(|network| network.labels.clone()).unwrap_or_default(),
     }
 }
 
@@ -86,24 +102,42 @@ fn host(posted: &PostedApp, found: &mut Violations) -> Networking {
     Networking::Host { port_definitions, require_ports: posted.require_ports.unwrap_or(false) }
 }
 
-fn bridge(posted: &PostedApp, found: &mut Violations) -> Networking {
+/// The mappings of a container with a network of its own; `host_port` is what one that names none gets.
+fn port_mappings(
+    posted: &PostedApp,
+    host_port: Option<u16>,
+    found: &mut Violations,
+) -> Vec<PortMapping> {
     let given = posted.container.as_ref().and_then(|container| container.port_mappings.as_ref());
-    let port_mappings = match given {
-        Some(given) => given.iter().map(port_mapping).collect(),
+    let port_mappings: Vec<_> = match given {
+        Some(given) => given.iter().map(|mapping| port_mapping(mapping, host_port)).collect(),
         None => vec![PortMapping {
             name: Some(DEFAULT_PORT.to_owned()),
-            ..port_mapping(&PostedPortMapping::default())
+            ..port_mapping(&PostedPortMapping::default(), host_port)
         }],
     };
     for (index, mapping) in given.into_iter().flatten().enumerate() {
-        for name in 0..mapping.network_names.as_ref().map_or(0, Vec::len) {
-            let path = format!("/container/portMappings({index})/networkNames({name})");
-            found.add(path, "is not one of ()");
-        }
+        check_network_names(posted, index, mapping, found);
     }
     let names = port_mappings.iter().filter_map(|mapping| mapping.name.as_deref());
     check_names(names.collect(), "/container/portMappings", found);
-    Networking::Bridge { port_mappings }
+    port_mappings
+}
+
+/// A mapping may name the networks that it is for, of which a Docker container has one at most.
+fn check_network_names(
+    posted: &PostedApp,
+    index: usize,
+    mapping: &PostedPortMapping,
+    found: &mut Violations,
+) {
+    let networks = posted.networks.iter().flatten();
+    let known: Vec<&str> = networks.filter_map(|network| network.name.as_deref()).collect();
+    for (at, name) in mapping.network_names.iter().flatten().enumerate() {
+        let path = format!("/container/portMappings({index})/networkNames({at})");
+        let error = format!("is not one of ({})", known.join(","));
+        found.check(!known.contains(&name.as_str()), path, error);
+    }
 }
 
 fn check_names(names: Vec<&str>, path: &str, found: &mut Violations) {
@@ -120,14 +154,15 @@ fn port_definition(given: &PostedPortDefinition) -> PortDefinition {
     }
 }
 
-fn port_mapping(given: &PostedPortMapping) -> PortMapping {
+fn port_mapping(given: &PostedPortMapping, host_port: Option<u16>) -> PortMapping {
     PortMapping {
         container_port: port(given.container_port),
-        host_port: port(given.host_port),
+        host_port: given.host_port.map(|number| port(Some(number))).or(host_port),
         service_port: port(given.service_port),
         protocol: protocol(given.protocol.as_deref()),
         name: given.name.clone(),
         labels: given.labels.clone().unwrap_or_default(),
+        network_names: given.network_names.clone().unwrap_or_default(),
     }
 }
 

@@ -21,7 +21,6 @@ pub(super) fn text(what: &str) -> String {
 pub(super) fn check(posted: &PostedApp, found: &mut Violations) {
     for (name, value) in [
         ("executorResources", &posted.executor_resources),
-        ("ipAddress", &posted.ip_address),
         ("fetch", &posted.fetch),
         ("uris", &posted.uris),
         ("storeUrls", &posted.store_urls),
@@ -62,15 +61,8 @@ fn check_secrets(posted: &PostedApp, found: &mut Violations) {
 
 fn check_container(posted: &PostedApp, found: &mut Violations) {
     let Some(container) = &posted.container else { return };
-    refuse(found, "/container/volumes", "volumes", container.volumes.as_ref());
     refuse(found, "/container/linuxInfo", "linuxInfo", container.linux_info.as_ref());
     let Some(docker) = &container.docker else { return };
-    found.check(
-        docker.privileged == Some(true),
-        "/container/docker/privileged",
-        text("privileged"),
-    );
-    refuse(found, "/container/docker/parameters", "parameters", docker.parameters.as_ref());
     refuse(found, "/container/docker/credential", "credential", docker.credential.as_ref());
     let has_config = docker.pull_config.is_some();
     let error = "pullConfig is not supported with Docker containerizer";

@@ -62,10 +62,19 @@ fn members_are_sent_in_the_originals_order() {
 }
 
 #[test]
-fn volumes_and_shell_tasks_are_refused_by_name_until_they_are_built() {
-    let volume = fixture(include_str!("../../../tests/fixtures/nginx-volume.json"));
-    let (status, body) = refused(&volume);
-    assert_eq!((status, &body["details"][0]["path"]), (422, &json!("/container/volumes")));
+fn nginx_sees_a_folder_of_its_agent() {
+    let app = fixture(include_str!("../../../tests/fixtures/nginx-volume.json"));
+    let mapping = json!({"containerPort": 80, "hostPort": 0, "servicePort": 0});
+    let mut expected = answer("/nginx", "docker.io/nginx", 1.0, 128.0, mapping);
+    expected.as_object_mut().unwrap().remove("constraints");
+    expected["container"]["volumes"] = json!([
+        {"containerPath": "/usr/share/nginx/html", "hostPath": "/opt/web/www", "mode": "RW"}
+    ]);
+    assert_eq!(rendered(&app), expected);
+}
+
+#[test]
+fn shell_tasks_are_refused_by_name_until_they_are_built() {
     let shell = fixture(include_str!("../../../tests/fixtures/basic-0.json"));
     let (status, body) = refused(&shell);
     assert_eq!((status, &body["details"][0]["path"]), (422, &json!("/container")));

@@ -39,6 +39,17 @@ fn ports() -> impl Strategy<Value = Value> {
                 .collect();
             json!({"container": {"docker": {"image": "a", "network": "BRIDGE", "portMappings": list}}})
         }),
+        (vec((port(), option::of(port()), port()), 0..4), word()).prop_map(|(mappings, name)| {
+            let list: Vec<_> = mappings
+                .into_iter()
+                .map(|(container, host, service)| {
+                    json!({"containerPort": container, "hostPort": host, "servicePort": service, "networkNames": [name]})
+                })
+                .collect();
+            json!({"networks": [{"name": name, "labels": {"a": "b"}}], "container": {
+                "docker": {"image": "a", "privileged": true, "parameters": [{"key": "env", "value": "A=1"}]},
+                "volumes": [{"containerPath": "/a", "hostPath": "b", "mode": "RO"}], "portMappings": list}})
+        }),
         host.prop_map(|(definitions, required)| {
             let list: Vec<_> = definitions
                 .into_iter()
