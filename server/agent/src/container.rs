@@ -5,6 +5,8 @@
 
 use std::collections::BTreeMap;
 
+use crate::engine_options::EngineOptions;
+
 /// Everything an engine needs to know to make one container.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ContainerSpec {
@@ -24,24 +26,43 @@ pub struct ContainerSpec {
     pub labels: BTreeMap<String, String>,
     /// Network mode.
     pub network: Network,
-    /// Ports published on the host; only with [`Network::Bridge`].
+    /// Ports published on the host; never with [`Network::Host`] and [`Network::None`].
     pub ports: Vec<PublishedPort>,
-    /// Host name inside the container; never with [`Network::Host`].
+    /// Host name inside the container; the engine's choice when absent.
     pub hostname: Option<String>,
     /// Relative weight, 1024 for each cpu, at least 2.
     pub cpu_shares: i64,
-    /// Hard limit in bytes, at least 32 MiB.
+    /// Most processor time in each period, of 100 ms unless the options say otherwise, in microseconds; none is no bound.
+    pub cpu_quota: Option<i64>,
+    /// Hard limit in bytes; 0 is no limit.
     pub memory_bytes: i64,
+    /// What it is to keep when memory runs short, in bytes.
+    pub memory_reservation_bytes: Option<i64>,
     /// Gives the container all devices and capabilities of the host.
     pub privileged: bool,
+    /// What of the host it sees, besides the sandbox.
+    pub volumes: Vec<BoundVolume>,
+    /// Everything else that the task asks of the engine.
+    pub options: EngineOptions,
     /// The sandbox on the host, an absolute path; mounted at [`ContainerSpec::sandbox_mount`].
     pub sandbox: String,
     /// Where the sandbox appears inside the container.
     pub sandbox_mount: String,
 }
 
+/// A path of the host, or a volume of the engine, that a container sees.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BoundVolume {
+    /// Absolute path on the host, or name of a volume.
+    pub source: String,
+    /// Absolute path in the container.
+    pub target: String,
+    /// Whether the container may write there.
+    pub is_writable: bool,
+}
+
 /// Network mode of a Docker container.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Network {
     /// The host's own network.
     Host,
@@ -49,16 +70,31 @@ pub enum Network {
     Bridge,
     /// Loopback only.
     None,
+    /// A network of that name in the engine, or `container:` and the name of another container.
+    Named(String),
 }
 
 impl Network {
     /// The mode's name in the engine's API.
     #[must_use]
-    pub fn mode(self) -> &'static str {
+    pub fn mode(&self) -> &str {
         match self {
             Network::Host => "host",
             Network::Bridge => "bridge",
             Network::None => "none",
+            Network::Named(name) => name,
+        }
+    }
+
+    /// The mode of that name; an empty one has none.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        match name {
+            "" => None,
+            "host" => Some(Network::Host),
+            "bridge" | "default" => Some(Network::Bridge),
+            "none" => Some(Network::None),
+            name => Some(Network::Named(name.to_owned())),
         }
     }
 }

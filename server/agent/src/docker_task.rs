@@ -5,18 +5,19 @@
 //!
 //! Source: apache/mesos: src/docker/docker.cpp (`Docker::RunOptions::create`).
 
+mod limits;
+mod parameters;
+mod volumes;
+
 use std::collections::BTreeMap;
 
-use model::Scalar;
 use wire::mesos::v1::container_info::docker_info::Network as DockerNetwork;
 use wire::mesos::v1::container_info::{DockerInfo, Type as ContainerType, docker_info};
 use wire::mesos::v1::environment::variable::Type as VariableType;
 use wire::mesos::v1::{CommandInfo, ContainerInfo, TaskInfo, value};
 
 use crate::container::{ContainerSpec, Network, Protocol, PublishedPort};
-
-/// The least memory of a container in MiB.
-const MIN_MEMORY_MIB: i64 = 32;
+use crate::engine_options::EngineOptions;
 
 /// Why a task cannot run here.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -42,6 +43,8 @@ pub struct Surroundings<'a> {
     pub sandbox_mount: &'a str,
     /// Labels for the container.
     pub labels: &'a [(&'a str, &'a str)],
+    /// Whether the container gets no more processor time than its `cpus`.
+    pub bounds_cpu: bool,
 }
 
 /// Makes the container's specification.
@@ -50,31 +53,43 @@ pub struct Surroundings<'a> {
 /// When the task is no Docker task, asks for an option that is not supported, or its options are wrong.
 pub fn container_spec(task: &TaskInfo, around: Surroundings<'_>) -> Result<ContainerSpec, Refusal> {
     let (container, docker) = docker_container(task)?;
-    refuse_unsupported(task, container, docker)?;
-    let network = network(docker)?;
+    refuse_unsupported(task, container)?;
+    let network = network(container, docker)?;
     let hostname = container.hostname.clone().filter(|name| !name.is_empty());
     if hostname.is_some() && network == Network::Host {
-        return Err(Refusal::Options("Unable to set hostname in host network mode".to_owned()));
+        let text = "Unable to set hostname with host network mode";
+        return Err(Refusal::Options(text.to_owned()));
     }
     let (entrypoint, arguments) = command(task.command.as_ref())?;
-    Ok(ContainerSpec {
+    let (volumes, volume_driver) = volumes::bound(container, docker, around)?;
+    let limits = limits::of(task, around.bounds_cpu);
+    let mut spec = ContainerSpec {
         name: around.container_name.to_owned(),
         image: docker.image.clone(),
         force_pull: docker.force_pull_image.unwrap_or(false),
         entrypoint,
         arguments,
         environment: environment(task, around)?,
-        labels: labels(docker, around)?,
+        labels: BTreeMap::new(),
         network,
-        ports: published_ports(task, docker, network, around.address)?,
+        ports: Vec::new(),
         hostname,
-        cpu_shares: (scalar(task, "cpus").thousandths() * 1_024 / 1_000).max(2),
-        memory_bytes: (scalar(task, "mem").thousandths() * 1_048_576 / 1_000)
-            .max(MIN_MEMORY_MIB << 20),
+        cpu_shares: limits.cpu_shares,
+        cpu_quota: limits.cpu_quota,
+        memory_bytes: limits.memory_bytes,
+        memory_reservation_bytes: limits.memory_reservation_bytes,
         privileged: docker.privileged.unwrap_or(false),
+        volumes,
+        options: EngineOptions { volume_driver, ..EngineOptions::default() },
         sandbox: around.sandbox.to_owned(),
         sandbox_mount: around.sandbox_mount.to_owned(),
-    })
+    };
+    parameters::apply(&mut spec, &docker.parameters)?;
+    // Ours are written last: by them an agent knows its own containers.
+    let ours = around.labels.iter();
+    spec.labels.extend(ours.map(|(key, value)| ((*key).to_owned(), (*value).to_owned())));
+    spec.ports = published_ports(task, docker, &spec.network, around.address)?;
+    Ok(spec)
 }
 
 fn unsupported<T>(text: impl Into<String>) -> Result<T, Refusal> {
@@ -101,19 +116,9 @@ fn docker_container(task: &TaskInfo) -> Result<(&ContainerInfo, &DockerInfo), Re
     }
 }
 
-fn refuse_unsupported(
-    task: &TaskInfo,
-    container: &ContainerInfo,
-    docker: &DockerInfo,
-) -> Result<(), Refusal> {
+fn refuse_unsupported(task: &TaskInfo, container: &ContainerInfo) -> Result<(), Refusal> {
     let command = task.command.as_ref();
     let asked = [
-        ("container.volumes", !container.volumes.is_empty()),
-        ("container.docker.volume_driver", docker.volume_driver.is_some()),
-        (
-            "container.network_infos",
-            container.network_infos.iter().any(|info| *info != Default::default()),
-        ),
         ("container.linux_info", container.linux_info.is_some()),
         ("container.rlimit_info", container.rlimit_info.is_some()),
         ("container.tty_info", container.tty_info.is_some()),
@@ -123,7 +128,6 @@ fn refuse_unsupported(
         ("health_check", task.health_check.is_some()),
         ("check", task.check.is_some()),
         ("max_completion_time", task.max_completion_time.is_some()),
-        ("limits", !task.limits.is_empty()),
     ];
     match asked.into_iter().find(|(_, is_set)| *is_set) {
         Some((field, _)) => unsupported(format!("`{field}` of a Docker task is not supported yet")),
@@ -131,37 +135,22 @@ fn refuse_unsupported(
     }
 }
 
-/// The labels that the task asks for by `--label`, the one parameter of `docker run` that is supported yet, and our own.
-fn labels(
-    docker: &DockerInfo,
-    around: Surroundings<'_>,
-) -> Result<BTreeMap<String, String>, Refusal> {
-    let mut labels = BTreeMap::new();
-    for parameter in &docker.parameters {
-        if parameter.key != "label" {
-            return unsupported(format!(
-                "`container.docker.parameters` with `{}` is not supported yet, only with `label`",
-                parameter.key
-            ));
-        }
-        let (key, value) = parameter.value.split_once('=').unwrap_or((&parameter.value, ""));
-        labels.insert(key.to_owned(), value.to_owned());
-    }
-    // Ours are written last: by them an agent knows its own containers.
-    let ours = around.labels.iter();
-    labels.extend(ours.map(|(key, value)| ((*key).to_owned(), (*value).to_owned())));
-    Ok(labels)
-}
-
-fn network(docker: &DockerInfo) -> Result<Network, Refusal> {
+/// The network, unless a parameter names another.
+fn network(container: &ContainerInfo, docker: &DockerInfo) -> Result<Network, Refusal> {
     let number = docker.network.unwrap_or(DockerNetwork::Host as i32);
+    let wrong = |text: &str| Err(Refusal::Options(text.to_owned()));
     match DockerNetwork::try_from(number) {
         Ok(DockerNetwork::Host) => Ok(Network::Host),
         Ok(DockerNetwork::Bridge) => Ok(Network::Bridge),
         Ok(DockerNetwork::None) => Ok(Network::None),
-        Ok(DockerNetwork::User) => {
-            unsupported("network mode USER of a Docker task is not supported yet")
-        }
+        Ok(DockerNetwork::User) => match container.network_infos.as_slice() {
+            [] => wrong("No network info found in container info"),
+            [info] => match info.name.as_deref().and_then(Network::from_name) {
+                Some(network) => Ok(network),
+                None => wrong("No network name found in network info"),
+            },
+            _ => wrong("Only a single network can be defined in Docker run"),
+        },
         Err(_) => unsupported(format!("network mode {number} of a Docker task is not known")),
     }
 }
@@ -224,14 +213,14 @@ fn allocation_role(task: &TaskInfo) -> &str {
 fn published_ports(
     task: &TaskInfo,
     docker: &DockerInfo,
-    network: Network,
+    network: &Network,
     address: &str,
 ) -> Result<Vec<PublishedPort>, Refusal> {
     if docker.port_mappings.is_empty() {
         return Ok(Vec::new());
     }
-    if network != Network::Bridge {
-        let text = "Port mappings are only supported on bridge and user-defined networks";
+    if matches!(network, Network::Host | Network::None) {
+        let text = "Port mappings are only supported for bridge and user-defined networks";
         return Err(Refusal::Options(text.to_owned()));
     }
     let held: Vec<&value::Range> = task
@@ -272,15 +261,6 @@ fn published_port(
         container_port: port(mapping.container_port)?,
         protocol,
     })
-}
-
-/// The amount of a scalar resource, over all its entries; amounts that are no numbers count as nothing.
-fn scalar(task: &TaskInfo, name: &str) -> Scalar {
-    task.resources
-        .iter()
-        .filter(|resource| resource.name == name)
-        .filter_map(|resource| Scalar::from_f64(resource.scalar.as_ref()?.value).ok())
-        .fold(Scalar::ZERO, |sum, amount| sum.checked_add(amount).unwrap_or(sum))
 }
 
 #[cfg(test)]

@@ -91,6 +91,7 @@ pub(crate) fn settings() -> Settings {
         directory_id: "dir-1".to_owned(),
         nonce: Bytes::from_static(b"nonce"),
         runs_docker: true,
+        bounds_cpu: false,
         sandbox_mount: Settings::SANDBOX_MOUNT.to_owned(),
         kill_grace: Settings::KILL_GRACE,
         shutdown_grace: Settings::SHUTDOWN_GRACE,

@@ -14,6 +14,7 @@ mod command;
 pub mod container;
 pub mod docker_task;
 mod effect;
+pub mod engine_options;
 #[cfg(test)]
 mod fixtures;
 mod record;

@@ -22,6 +22,8 @@ pub struct Settings {
     pub nonce: Bytes,
     /// Whether Docker containers may be run.
     pub runs_docker: bool,
+    /// Whether tasks get no more processor time than their `cpus`, even where there is some to spare.
+    pub bounds_cpu: bool,
     /// Where a container sees its sandbox.
     pub sandbox_mount: String,
     /// Time between asking a container to end and killing it, where neither kill nor task says otherwise.

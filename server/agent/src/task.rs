@@ -152,6 +152,8 @@ pub(crate) struct News {
     pub(crate) data: Option<Bytes>,
     /// Addresses of the container; the agent's own where there are none.
     pub(crate) addresses: Vec<String>,
+    /// The resources of which it needed more than it had.
+    pub(crate) limitation: Option<v1::TaskResourceLimitation>,
 }
 
 impl News {
@@ -164,6 +166,7 @@ impl News {
             message: None,
             data: None,
             addresses: Vec::new(),
+            limitation: None,
         }
     }
 
@@ -180,6 +183,7 @@ impl News {
             message: Some(message.into()),
             data: None,
             addresses: Vec::new(),
+            limitation: None,
         }
     }
 

@@ -77,6 +77,7 @@ fn settings(machine: usize, boot: u64, incarnation: u64) -> Settings {
         directory_id: format!("directory-{machine}"),
         nonce: Bytes::from(format!("nonce-{machine}")),
         runs_docker: true,
+        bounds_cpu: false,
         sandbox_mount: Settings::SANDBOX_MOUNT.to_owned(),
         kill_grace: Settings::KILL_GRACE,
         shutdown_grace: Settings::SHUTDOWN_GRACE,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use model::{ContainerId, Instant, TaskState};
-use wire::mesos::v1::task_status::Reason;
+use wire::mesos::v1::{self, task_status::Reason};
 
 use super::launch::{refused, watched};
 use crate::Agent;
@@ -33,7 +33,7 @@ impl Agent {
         }
         task.is_recovering = false;
         let name = task.container_name.clone();
-        let news = ending(exit, task.kill.is_some());
+        let news = ending(exit, task.kill.is_some(), &task.info);
         let mut effects = self.tell(now, key, news);
         if let Exit::Exited { .. } = exit {
             effects.extend(self.remove_later(now, name));
@@ -159,17 +159,29 @@ impl Agent {
 }
 
 /// What a container's end means for its task.
-fn ending(exit: &Exit, is_killed: bool) -> News {
+fn ending(exit: &Exit, is_killed: bool, info: &v1::TaskInfo) -> News {
     match exit {
-        Exit::Exited { status, out_of_memory } => {
+        // Compat: the original does not say so of a Docker task, whose end is then a status 137 like any other.
+        Exit::Exited { status, out_of_memory: true } if *status != 0 && !is_killed => {
+            let message = format!(
+                "Container exited with status {status}: it needed more memory than its limit"
+            );
+            let memory = info.resources.iter().filter(|resource| resource.name == "mem");
+            let limitation = v1::TaskResourceLimitation { resources: memory.cloned().collect() };
+            let reason = Reason::ContainerLimitationMemory;
+            News {
+                limitation: Some(limitation),
+                ..News::from_agent(TaskState::Failed, reason, message)
+            }
+        }
+        Exit::Exited { status, out_of_memory: _ } => {
             let state = match status {
                 _ if is_killed => TaskState::Killed,
                 0 => TaskState::Finished,
                 _ => TaskState::Failed,
             };
-            let memory = if *out_of_memory { ": it needed more memory than its limit" } else { "" };
             News::from_executor(state)
-                .with_message(format!("Container exited with status {status}{memory}"))
+                .with_message(format!("Container exited with status {status}"))
         }
         Exit::Vanished => {
             let state = if is_killed { TaskState::Killed } else { TaskState::Failed };

@@ -134,6 +134,7 @@ impl Agent {
             sandbox: &task.sandbox,
             sandbox_mount: &self.settings.sandbox_mount,
             labels: &labels,
+            bounds_cpu: self.settings.bounds_cpu,
         };
         let spec = docker_task::container_spec(&task.info, around)?;
         Ok(Effect::Launch(Box::new(Launch {

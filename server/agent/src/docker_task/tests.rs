@@ -1,17 +1,19 @@
 //! What becomes a container, and what is refused.
 
-use wire::mesos::v1::{Environment, Parameter, environment::Variable};
+use wire::mesos::v1::volume::Mode;
+use wire::mesos::v1::{Environment, Parameter, Volume, environment::Variable};
 
 use super::*;
 use crate::fixtures::{nginx_task, ports, scalar_resource};
 
-fn around() -> Surroundings<'static> {
+pub(super) fn around() -> Surroundings<'static> {
     Surroundings {
         container_name: "mesos-S5.f1a121be",
         address: "127.0.0.11",
         sandbox: "/var/lib/sandbox",
         sandbox_mount: "/mnt/mesos/sandbox",
         labels: &[("ekiden.task", "nginx.1")],
+        bounds_cpu: false,
     }
 }
 
@@ -19,7 +21,7 @@ fn spec(task: &TaskInfo) -> Result<ContainerSpec, Refusal> {
     container_spec(task, around())
 }
 
-fn docker(task: &mut TaskInfo) -> &mut DockerInfo {
+pub(super) fn docker(task: &mut TaskInfo) -> &mut DockerInfo {
     task.container.as_mut().unwrap().docker.as_mut().unwrap()
 }
 
@@ -119,7 +121,7 @@ fn a_port_outside_the_tasks_resources_is_refused_as_the_original_does() {
     docker(&mut task).network = None;
     assert!(
         refused(&task)
-            .ends_with("Port mappings are only supported on bridge and user-defined networks")
+            .ends_with("Port mappings are only supported for bridge and user-defined networks")
     );
 }
 
@@ -135,16 +137,66 @@ fn tasks_that_are_not_docker_containers_are_refused_clearly() {
 #[test]
 fn an_option_that_is_not_carried_out_is_named() {
     let mut task = nginx_task("nginx.1", 31_782);
-    docker(&mut task)
-        .parameters
-        .push(Parameter { key: "cap-add".to_owned(), value: "ALL".to_owned() });
-    assert!(refused(&task).contains("container.docker.parameters"));
+    task.check = Some(Default::default());
+    assert!(refused(&task).contains("`check` of a Docker task"));
     let mut task = nginx_task("nginx.1", 31_782);
     docker(&mut task).network = Some(DockerNetwork::User as i32);
-    assert!(refused(&task).contains("USER"));
+    assert!(refused(&task).ends_with("No network info found in container info"));
+}
+
+#[test]
+fn limits_are_bounds_and_requests_are_reservations() {
     let mut task = nginx_task("nginx.1", 31_782);
-    task.limits.insert("mem".to_owned(), value::Scalar { value: 64.0 });
-    assert!(refused(&task).contains("limits"));
+    let numbers = |task: &TaskInfo| {
+        let spec = spec(task).unwrap();
+        (spec.cpu_quota, spec.memory_bytes >> 20, spec.memory_reservation_bytes.map(|b| b >> 20))
+    };
+    assert_eq!(numbers(&task), (None, 32, None));
+    let limit = |value: f64| value::Scalar { value };
+    task.limits = [("mem".to_owned(), limit(64.0)), ("cpus".to_owned(), limit(1.5))].into();
+    assert_eq!(numbers(&task), (Some(150_000), 64, Some(32)));
+    let infinite = limit(f64::INFINITY);
+    task.limits = [("mem".to_owned(), infinite), ("cpus".to_owned(), infinite)].into();
+    assert_eq!(numbers(&task), (None, 0, Some(32)));
+    task.limits.clear();
+    let bounded = container_spec(&task, Surroundings { bounds_cpu: true, ..around() }).unwrap();
+    assert_eq!(bounded.cpu_quota, Some(20_000));
+}
+
+#[test]
+fn volumes_are_folders_of_the_host_or_of_the_sandbox() {
+    let volume = |host: &str, container: &str, mode: Mode| Volume {
+        host_path: Some(host.to_owned()),
+        container_path: container.to_owned(),
+        mode: mode as i32,
+        ..Volume::default()
+    };
+    let mut task = nginx_task("nginx.1", 31_782);
+    let container = |task: &mut TaskInfo, volumes: Vec<Volume>| {
+        task.container.as_mut().unwrap().volumes = volumes;
+    };
+    let all = vec![
+        volume("/opt/web/www", "/usr/share/nginx/html", Mode::Rw),
+        volume("cache", "/var/cache", Mode::Rw),
+        volume("/etc/app", "conf", Mode::Ro),
+    ];
+    container(&mut task, all);
+    let bound: Vec<(String, String, bool)> = spec(&task)
+        .unwrap()
+        .volumes
+        .into_iter()
+        .map(|volume| (volume.source, volume.target, volume.is_writable))
+        .collect();
+    let expected = [
+        ("/opt/web/www", "/usr/share/nginx/html", true),
+        ("/var/lib/sandbox/cache", "/var/cache", true),
+        ("/etc/app", "/mnt/mesos/sandbox/conf", false),
+    ];
+    assert_eq!(bound, expected.map(|(a, b, c)| (a.to_owned(), b.to_owned(), c)));
+    container(&mut task, vec![volume("a", "b", Mode::Rw)]);
+    assert!(refused(&task).ends_with("of a volume are relative"));
+    container(&mut task, vec![Volume { host_path: None, ..volume("", "/b", Mode::Rw) }]);
+    assert!(refused(&task).ends_with("Host path or volume source is required"));
 }
 
 #[test]
@@ -160,6 +212,4 @@ fn labels_are_taken_from_parameters_but_never_ours() {
     assert_eq!(labels["MESOS_TASK_ID"], "nginx.1");
     assert_eq!(labels["bare"], "");
     assert_eq!(labels["ekiden.task"], "nginx.1");
-    docker(&mut task).parameters = vec![parameter("volume", "/:/host")];
-    assert!(refused(&task).contains("`volume` is not supported yet"));
 }
