@@ -125,6 +125,7 @@ fn settings(config: &AgentConfig, work_dir: &WorkDir, resources: &model::Resourc
         directory_id: work_dir.identity().to_owned(),
         nonce: Bytes::copy_from_slice(work_dir.nonce()),
         runs_docker: config.engine != Engine::None,
+        bounds_cpu: config.bounds_cpu,
         sandbox_mount: Settings::SANDBOX_MOUNT.to_owned(),
         kill_grace: config.kill_grace,
         // Compat: the executor leaves itself two seconds of the period (mesos.md §5.7).
@@ -146,6 +147,9 @@ fn containerizer(
             let docker = Docker::new(DockerConfig {
                 socket: config.docker_socket.clone(),
                 cgroup: Some(format!("agent-{}", work_dir.identity())),
+                credentials: config.credentials.clone(),
+                stdout_limit: config.output_limits[0],
+                stderr_limit: config.output_limits[1],
                 ..DockerConfig::default()
             });
             let probed = docker.clone();

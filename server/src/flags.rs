@@ -4,12 +4,14 @@
 //! Everything is parsed before any port is bound, and nothing reads the environment afterwards.
 
 mod agent;
+mod bytes;
 mod duration;
 mod local;
 mod marathon;
 mod master;
 
 pub(crate) use agent::AgentFlags;
+pub(crate) use bytes::FlagBytes;
 pub(crate) use duration::FlagDuration;
 pub(crate) use local::{LocalCommand, LocalFlags};
 pub(crate) use master::MasterFlags;

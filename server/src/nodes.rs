@@ -4,11 +4,13 @@
 //! no new connections, streams closed, services drained, and the replicated log last.
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
 use axum::Router;
+use containerizer::CredentialFiles;
 use coordination::{Node, NodeId};
 use model::{Attributes, Resources};
 use store::History;
@@ -256,6 +258,28 @@ async fn agent_secret(flags: &AgentFlags) -> anyhow::Result<Option<Arc<ClusterSe
     Ok(None)
 }
 
+/// Where the agent finds credentials for registries.
+fn credentials(flags: &AgentFlags) -> anyhow::Result<CredentialFiles> {
+    let read = |path: &str| {
+        std::fs::read_to_string(path)
+            .with_context(|| format!("--docker_config: could not read `{path}`"))
+    };
+    let given =
+        match flags.docker_config.as_deref().map(|text| (text, text.strip_prefix("file://"))) {
+            Some((_, Some(path))) => Some(read(path)?),
+            Some((path, None)) if path.starts_with('/') => Some(read(path)?),
+            Some((text, None)) => Some(text.to_owned()),
+            None => None,
+        };
+    if let Some(text) = &given {
+        let is_object =
+            serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(text).is_ok();
+        anyhow::ensure!(is_object, "--docker_config is no JSON object as in Docker's config.json");
+    }
+    let own = std::env::var_os("HOME").map(|home| Path::new(&home).join(".docker/config.json"));
+    Ok(CredentialFiles { given, own })
+}
+
 /// Runs an agent until it is told to stop.
 pub(crate) async fn agent(flags: AgentFlags) -> anyhow::Result<()> {
     let config = AgentConfig {
@@ -269,6 +293,9 @@ pub(crate) async fn agent(flags: AgentFlags) -> anyhow::Result<()> {
         attributes: Attributes::parse(&flags.attributes).context("--attributes")?,
         engine: Engine::of_flag(&flags.containerizers).context("--containerizers")?,
         docker_socket: flags.docker_socket.clone(),
+        bounds_cpu: flags.cgroups_enable_cfs,
+        credentials: credentials(&flags)?,
+        output_limits: flags.output_limits(),
         remove_delay: flags.docker_remove_delay.0,
         kill_grace: flags.executor_shutdown_grace_period.0,
         max_completed_tasks: flags.max_completed_executors_per_framework,

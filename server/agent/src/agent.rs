@@ -74,6 +74,9 @@ impl Agent {
             Command::LinkOpened(connection) => self.link_opened(now, connection),
             Command::LinkClosed(connection) => self.link_closed(connection),
             Command::FrameArrived(connection, frame) => self.frame_arrived(now, connection, *frame),
+            Command::ImageProgress(key, container, text) => {
+                self.image_progress(now, &key, &container, text)
+            }
             Command::ImageReady(key, container) => self.image_ready(now, &key, &container),
             Command::ContainerLaunched(key, container, inspection) => {
                 self.container_launched(now, &key, &container, inspection)

@@ -19,6 +19,8 @@ pub enum Command {
     LinkClosed(ConnectionId),
     /// A frame came in.
     FrameArrived(ConnectionId, Box<MasterFrame>),
+    /// The task's image is being pulled, and this is how far that has come.
+    ImageProgress(TaskKey, ContainerId, String),
     /// The task's image is there; its container is about to be made.
     ImageReady(TaskKey, ContainerId),
     /// The task's container runs.
@@ -42,6 +44,7 @@ impl Command {
             Self::LinkOpened(_) => "LinkOpened",
             Self::LinkClosed(_) => "LinkClosed",
             Self::FrameArrived(..) => "FrameArrived",
+            Self::ImageProgress(..) => "ImageProgress",
             Self::ImageReady(..) => "ImageReady",
             Self::ContainerLaunched(..) => "ContainerLaunched",
             Self::LaunchFailed(..) => "LaunchFailed",

@@ -44,6 +44,8 @@ pub struct ContainerSpec {
     pub volumes: Vec<BoundVolume>,
     /// Everything else that the task asks of the engine.
     pub options: EngineOptions,
+    /// The user of the host whose sandbox it is; the agent's own when absent.
+    pub sandbox_owner: Option<String>,
     /// The sandbox on the host, an absolute path; mounted at [`ContainerSpec::sandbox_mount`].
     pub sandbox: String,
     /// Where the sandbox appears inside the container.

@@ -81,6 +81,8 @@ pub fn container_spec(task: &TaskInfo, around: Surroundings<'_>) -> Result<Conta
         privileged: docker.privileged.unwrap_or(false),
         volumes,
         options: EngineOptions { volume_driver, ..EngineOptions::default() },
+        // Compat: who the container's process is, the image and the parameter `user` say.
+        sandbox_owner: task.command.as_ref().and_then(|command| command.user.clone()),
         sandbox: around.sandbox.to_owned(),
         sandbox_mount: around.sandbox_mount.to_owned(),
     };
@@ -124,7 +126,6 @@ fn refuse_unsupported(task: &TaskInfo, container: &ContainerInfo) -> Result<(), 
         ("container.tty_info", container.tty_info.is_some()),
         ("container.mesos", container.mesos.is_some()),
         ("command.uris", command.is_some_and(|command| !command.uris.is_empty())),
-        ("command.user", command.is_some_and(|command| command.user.is_some())),
         ("health_check", task.health_check.is_some()),
         ("check", task.check.is_some()),
         ("max_completion_time", task.max_completion_time.is_some()),

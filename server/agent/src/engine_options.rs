@@ -15,8 +15,6 @@ pub struct EngineOptions {
     pub domain_name: Option<String>,
     /// `--stop-signal`.
     pub stop_signal: Option<String>,
-    /// `--mac-address`.
-    pub mac_address: Option<String>,
     /// `--ip`: address in a named network.
     pub ip: Option<String>,
     /// `--ip6`: the same for IPv6.

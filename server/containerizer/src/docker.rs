@@ -4,9 +4,12 @@
 //! time-out; `wait`, `pull` and the copying of output last as long as what they watch and give up only on silence.
 
 mod create;
+mod credentials;
 mod inspect;
 mod output;
+mod progress;
 mod pull;
+mod rotation;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -24,7 +27,9 @@ use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, StreamExt};
 use tokio::sync::OnceCell;
 
-use crate::{Containerizer, EngineInfo, Error};
+pub use self::credentials::CredentialFiles;
+pub use self::rotation::OutputLimit;
+use crate::{Containerizer, EngineInfo, Error, Pull};
 
 /// How often a container is asked for whose name an earlier attempt holds, and the pause between.
 const NAME_ATTEMPTS: u32 = 100;
@@ -43,6 +48,12 @@ pub struct DockerConfig {
     pub retry_pause: Duration,
     /// Name of the cgroup under which the containers are put, together with those of nobody else; the engine's own when absent.
     pub cgroup: Option<String>,
+    /// Credentials for registries, besides those in a sandbox.
+    pub credentials: CredentialFiles,
+    /// How large `stdout` of a sandbox may become; as large as it is when absent.
+    pub stdout_limit: Option<OutputLimit>,
+    /// The same for `stderr`.
+    pub stderr_limit: Option<OutputLimit>,
 }
 
 impl Default for DockerConfig {
@@ -53,6 +64,9 @@ impl Default for DockerConfig {
             pull_stall_timeout: Duration::from_secs(300),
             retry_pause: Duration::from_secs(1),
             cgroup: None,
+            credentials: CredentialFiles::default(),
+            stdout_limit: None,
+            stderr_limit: None,
         }
     }
 }
@@ -325,8 +339,8 @@ impl Containerizer for Docker {
         .boxed()
     }
 
-    fn pull<'a>(&'a self, image: &'a str, force: bool) -> BoxFuture<'a, Result<(), Error>> {
-        self.pull_image(image, force).boxed()
+    fn pull<'a>(&'a self, order: &'a Pull<'a>) -> BoxFuture<'a, Result<(), Error>> {
+        self.pull_image(order).boxed()
     }
 
     fn create<'a>(&'a self, spec: &'a ContainerSpec) -> BoxFuture<'a, Result<(), Error>> {

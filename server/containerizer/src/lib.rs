@@ -15,7 +15,7 @@ use std::time::Duration;
 use agent_core::container::{ContainerSpec, Exit, FoundContainer, Inspection};
 use futures_util::future::BoxFuture;
 
-pub use crate::docker::{Docker, DockerConfig};
+pub use crate::docker::{CredentialFiles, Docker, DockerConfig, OutputLimit};
 pub use crate::error::Error;
 pub use crate::noop::NoOp;
 
@@ -28,6 +28,36 @@ pub struct EngineInfo {
     pub api_version: String,
 }
 
+/// An image to be pulled.
+#[derive(Clone, Copy)]
+pub struct Pull<'a> {
+    /// Its reference, as the framework wrote it.
+    pub image: &'a str,
+    /// Pulls even when it is present.
+    pub force: bool,
+    /// The task's sandbox, which may hold credentials.
+    pub sandbox: &'a Path,
+    /// Is told from time to time how far the pull has come, in a line for people.
+    pub progress: &'a (dyn Fn(String) + Send + Sync),
+}
+
+impl<'a> Pull<'a> {
+    /// A pull of which nobody wants to know how far it has come.
+    #[must_use]
+    pub fn quiet(image: &'a str, force: bool, sandbox: &'a Path) -> Self {
+        Self { image, force, sandbox, progress: &|_| {} }
+    }
+}
+
+impl std::fmt::Debug for Pull<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Pull")
+            .field("image", &self.image)
+            .field("force", &self.force)
+            .finish_non_exhaustive()
+    }
+}
+
 /// An engine that runs containers for one agent.
 ///
 /// No method is cancelled half-way by its own means: dropping a future leaves the engine to finish what it was told.
@@ -35,8 +65,8 @@ pub trait Containerizer: std::fmt::Debug + Send + Sync + 'static {
     /// Asks the engine who it is; the way to find out that none answers.
     fn probe(&self) -> BoxFuture<'_, Result<EngineInfo, Error>>;
 
-    /// Makes sure that the image is present: pulls it when it is missing, or always when `force` is set.
-    fn pull<'a>(&'a self, image: &'a str, force: bool) -> BoxFuture<'a, Result<(), Error>>;
+    /// Makes sure that the image is present: pulls it when it is missing, or always when the order says so.
+    fn pull<'a>(&'a self, order: &'a Pull<'a>) -> BoxFuture<'a, Result<(), Error>>;
 
     /// Makes the container without starting it; a container of that name and the same agent directory is taken as made.
     fn create<'a>(&'a self, spec: &'a ContainerSpec) -> BoxFuture<'a, Result<(), Error>>;
@@ -65,7 +95,7 @@ pub trait Containerizer: std::fmt::Debug + Send + Sync + 'static {
 
     /// Copies the container's output into `stdout` and `stderr` of `sandbox` until the container has ended and everything is copied.
     ///
-    /// What the two files already hold is not written again: the length of a file is the position in the stream.
+    /// What was written already is not written again, whatever became of the process that wrote it.
     fn copy_output<'a>(
         &'a self,
         name: &'a str,

@@ -12,7 +12,7 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use tokio::sync::watch;
 
-use crate::{Containerizer, EngineInfo, Error};
+use crate::{Containerizer, EngineInfo, Error, Pull};
 
 /// Containers that exist only as entries of a map.
 #[derive(Debug, Default)]
@@ -64,7 +64,7 @@ impl Containerizer for NoOp {
             .boxed()
     }
 
-    fn pull<'a>(&'a self, _image: &'a str, _force: bool) -> BoxFuture<'a, Result<(), Error>> {
+    fn pull<'a>(&'a self, _order: &'a Pull<'a>) -> BoxFuture<'a, Result<(), Error>> {
         async { Ok(()) }.boxed()
     }
 

@@ -39,6 +39,7 @@ pub use version::{VersionInfo, VersionedRunSpec};
 pub struct RunSpec {
     id: AppId,
     command: Command,
+    user: Option<String>,
     cpus: Scalar,
     mem: Scalar,
     disk: Scalar,
@@ -78,6 +79,11 @@ impl RunSpec {
     /// What the container executes.
     pub fn command(&self) -> &Command {
         &self.command
+    }
+
+    /// The agent's user whose its tasks and their sandboxes are; the agent decides when `None`.
+    pub fn user(&self) -> Option<&str> {
+        self.user.as_deref()
     }
 
     /// CPU shares of one instance.

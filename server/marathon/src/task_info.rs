@@ -57,6 +57,7 @@ fn command(launch: &Launch, task: &Task) -> v1::CommandInfo {
         shell: Some(shell),
         value,
         arguments,
+        user: launch.definition.spec.user().map(ToOwned::to_owned),
         ..v1::CommandInfo::default()
     }
 }

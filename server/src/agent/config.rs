@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use containerizer::{CredentialFiles, OutputLimit};
 use model::{Attributes, Resources};
 
 use crate::cluster_secret::ClusterSecret;
@@ -32,6 +33,12 @@ pub(crate) struct AgentConfig {
     pub(crate) engine: Engine,
     /// Socket of the Docker engine.
     pub(crate) docker_socket: PathBuf,
+    /// Whether tasks get no more processor time than their `cpus`.
+    pub(crate) bounds_cpu: bool,
+    /// Credentials for registries, besides those in a sandbox.
+    pub(crate) credentials: CredentialFiles,
+    /// How large `stdout` and `stderr` of a sandbox may become.
+    pub(crate) output_limits: [Option<OutputLimit>; 2],
     /// How long an ended container stays in the engine.
     pub(crate) remove_delay: Duration,
     /// Time between asking a container to end and killing it, where nothing else says how long.

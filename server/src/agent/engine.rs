@@ -9,10 +9,10 @@ use std::time::Duration;
 
 use agent_core::container::Exit;
 use agent_core::{Command, Launch, LaunchFailure, TaskKey, Watched};
-use containerizer::{Containerizer, Error};
+use containerizer::{Containerizer, Error, Pull};
 use futures_util::future::BoxFuture;
 use model::ContainerId;
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{Semaphore, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{debug, warn};
@@ -27,6 +27,9 @@ const RETRY: Duration = Duration::from_secs(2);
 
 /// How long an ended container's last output may take before its end is reported.
 const LAST_OUTPUT: Duration = Duration::from_secs(30);
+
+/// Time between two pieces of news about a pull.
+const PROGRESS: Duration = Duration::from_secs(3);
 
 /// Pause before a sandbox that could not be written is written again.
 const REWRITE: Duration = Duration::from_secs(5);
@@ -184,18 +187,30 @@ impl Containers {
         cancel: &CancellationToken,
     ) -> Result<agent_core::container::Inspection, LaunchFailure> {
         let spec = &launch.spec;
-        let sandbox = spec.sandbox.clone();
-        let made =
-            tokio::task::spawn_blocking(move || work_dir::make_sandbox(Path::new(&sandbox))).await;
+        let (sandbox, owner) = (spec.sandbox.clone(), spec.sandbox_owner.clone());
+        let made = tokio::task::spawn_blocking(move || {
+            work_dir::make_sandbox(Path::new(&sandbox))?;
+            owner.map_or(Ok(()), |owner| work_dir::give_sandbox(Path::new(&sandbox), &owner))
+        })
+        .await;
         match made {
             Ok(Ok(())) => {}
             Ok(Err(error)) => return Err(LaunchFailure::Failed(error.to_string())),
             Err(error) => return Err(LaunchFailure::Failed(error.to_string())),
         }
+        let (told, news) = watch::channel(String::new());
+        let progress = move |text| drop(told.send_replace(text));
+        let order = Pull {
+            image: &spec.image,
+            force: spec.force_pull,
+            sandbox: Path::new(&spec.sandbox),
+            progress: &progress,
+        };
         let pulled = tokio::select! {
             biased;
             () = cancel.cancelled() => return Err(LaunchFailure::Cancelled),
-            pulled = self.engine.pull(&spec.image, spec.force_pull) => pulled,
+            pulled = self.engine.pull(&order) => pulled,
+            never = self.tell_progress(launch, news) => match never {},
         };
         pulled.map_err(|error| self.failed(launch, &error))?;
         self.report(Command::ImageReady(launch.task.clone(), launch.container.clone())).await;
@@ -209,6 +224,22 @@ impl Containers {
         }
         self.engine.start(&spec.name).await.map_err(|error| self.failed(launch, &error))?;
         self.describe_started(launch, cancel).await
+    }
+
+    /// Tells now and then how far a pull has come, for as long as it takes.
+    async fn tell_progress(
+        &self,
+        launch: &Launch,
+        mut news: watch::Receiver<String>,
+    ) -> std::convert::Infallible {
+        loop {
+            tokio::time::sleep(PROGRESS).await;
+            if news.has_changed().unwrap_or(false) {
+                let text = news.borrow_and_update().clone();
+                let (task, container) = (launch.task.clone(), launch.container.clone());
+                self.report(Command::ImageProgress(task, container, text)).await;
+            }
+        }
     }
 
     /// Describes a container that has just been started: an engine that falls silent now does not make that a failure.

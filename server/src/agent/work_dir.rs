@@ -31,6 +31,8 @@ pub(crate) enum Error {
     Io { operation: &'static str, path: String, source: std::io::Error },
     #[error("the work directory `{0}` is used by another agent process")]
     InUse(String),
+    #[error("this machine has no user `{0}`")]
+    NoUser(String),
     #[error(transparent)]
     Journal(#[from] journal::Error),
 }
@@ -171,6 +173,27 @@ pub(crate) fn make_sandbox(sandbox: &Path) -> Result<(), Error> {
     }
 }
 
+/// Makes `owner` the owner of a sandbox and of its output files.
+pub(crate) fn give_sandbox(sandbox: &Path, owner: &str) -> Result<(), Error> {
+    let known = Path::new("/etc/passwd");
+    let users = fs::read_to_string(known).map_err(failed("read", known))?;
+    let (user, group) = ids_of(&users, owner).ok_or_else(|| Error::NoUser(owner.to_owned()))?;
+    for path in [sandbox.to_owned(), sandbox.join("stdout"), sandbox.join("stderr")] {
+        std::os::unix::fs::lchown(&path, Some(user), Some(group))
+            .map_err(failed("give away", &path))?;
+    }
+    Ok(())
+}
+
+/// User and group of a name, or of a number, in the text of a password file.
+fn ids_of(users: &str, name: &str) -> Option<(u32, u32)> {
+    users.lines().find_map(|line| {
+        let fields: Vec<&str> = line.split(':').collect();
+        let (user, group) = (fields.get(2)?.parse().ok()?, fields.get(3)?.parse().ok()?);
+        (fields[0] == name || fields[2] == name).then_some((user, group))
+    })
+}
+
 /// Adds a line of the agent's own to a sandbox file: why there is nothing else in it.
 pub(crate) fn note_failure(sandbox: &Path, message: &str) -> std::io::Result<()> {
     let mut stderr = File::options().create(true).append(true).open(sandbox.join("stderr"))?;
@@ -219,4 +242,20 @@ fn write_synced(path: &Path, content: &[u8]) -> Result<(), Error> {
 fn failed(operation: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Error {
     let path = path.display().to_string();
     move |source| Error::Io { operation, path, source }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sandbox_is_given_to_a_user_by_name_or_number() {
+        let users = "root:x:0:0::/root:/bin/sh\nweb:x:33:34:a b:/:/bin/false\nbroken\n";
+        assert_eq!(ids_of(users, "web"), Some((33, 34)));
+        assert_eq!(ids_of(users, "33"), Some((33, 34)));
+        assert_eq!(ids_of(users, "nobody"), None);
+        let folder = tempfile::TempDir::new().unwrap();
+        let error = give_sandbox(folder.path(), "no-such-user").unwrap_err().to_string();
+        assert_eq!(error, "this machine has no user `no-such-user`");
+    }
 }

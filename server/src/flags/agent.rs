@@ -4,8 +4,9 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 
 use clap::Args;
+use containerizer::OutputLimit;
 
-use super::FlagDuration;
+use super::{FlagBytes, FlagDuration};
 
 /// Flags of the Mesos agent (`MESOS_*`).
 #[derive(Debug, Clone, Args)]
@@ -38,12 +39,28 @@ pub(crate) struct AgentFlags {
     /// Socket of the Docker engine.
     #[arg(long, env = "MESOS_DOCKER_SOCKET", default_value = "/var/run/docker.sock")]
     pub(crate) docker_socket: PathBuf,
+    /// Credentials for registries: Docker's `config.json` as text, or `file:///PATH` of such a file; those of a task's sandbox come first,
+    /// those of the agent's own user last.
+    #[arg(long, env = "MESOS_DOCKER_CONFIG", hide_env_values = true)]
+    pub(crate) docker_config: Option<String>,
     /// File of the cluster's secret, the 32 bytes of the master's; needed when the master is on another machine.
     #[arg(long, env = "EKIDEN_CLUSTER_SECRET_FILE")]
     pub(crate) cluster_secret_file: Option<PathBuf>,
+    /// Bounds each task's processor time by its `cpus`, even where there is some to spare.
+    #[arg(long, env = "MESOS_CGROUPS_ENABLE_CFS", num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value_t = false, action = clap::ArgAction::Set)]
+    pub(crate) cgroups_enable_cfs: bool,
     /// How long an ended container stays in the engine.
     #[arg(long, env = "MESOS_DOCKER_REMOVE_DELAY", default_value = "6hrs")]
     pub(crate) docker_remove_delay: FlagDuration,
+    /// Size at which `stdout` of a Docker container's sandbox becomes `stdout.1`; 0B is no limit.
+    #[arg(long, env = "MESOS_CONTAINER_LOGGER_MAX_STDOUT_SIZE", default_value = "0B")]
+    pub(crate) container_logger_max_stdout_size: FlagBytes,
+    /// The same for `stderr`.
+    #[arg(long, env = "MESOS_CONTAINER_LOGGER_MAX_STDERR_SIZE", default_value = "0B")]
+    pub(crate) container_logger_max_stderr_size: FlagBytes,
+    /// How many older files of each stay.
+    #[arg(long, env = "MESOS_CONTAINER_LOGGER_ROTATE", default_value_t = 9)]
+    pub(crate) container_logger_rotate: u32,
     /// Time between asking a container to end and killing it, where nothing else says how long.
     #[arg(long, env = "MESOS_EXECUTOR_SHUTDOWN_GRACE_PERIOD", default_value = "5secs")]
     pub(crate) executor_shutdown_grace_period: FlagDuration,
@@ -68,10 +85,22 @@ pub(crate) struct AgentFlags {
 }
 
 impl AgentFlags {
+    /// How large `stdout` and `stderr` of a sandbox may become.
+    pub(crate) fn output_limits(&self) -> [Option<OutputLimit>; 2] {
+        [self.container_logger_max_stdout_size, self.container_logger_max_stderr_size].map(|size| {
+            let limit = OutputLimit { max_bytes: size.0, kept: self.container_logger_rotate };
+            (size.0 > 0).then_some(limit)
+        })
+    }
+
     /// Every flag and its value, as `/flags` and `/state` show them.
     pub(crate) fn shown(&self) -> Vec<(String, String)> {
         [
             ("attributes", self.attributes.clone()),
+            ("cgroups_enable_cfs", self.cgroups_enable_cfs.to_string()),
+            ("container_logger_max_stderr_size", self.container_logger_max_stderr_size.to_string()),
+            ("container_logger_max_stdout_size", self.container_logger_max_stdout_size.to_string()),
+            ("container_logger_rotate", self.container_logger_rotate.to_string()),
             ("containerizers", self.containerizers.join(",")),
             ("disk_watch_interval", self.disk_watch_interval.to_string()),
             ("docker_remove_delay", self.docker_remove_delay.to_string()),

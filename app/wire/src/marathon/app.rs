@@ -69,6 +69,9 @@ pub struct App {
     pub task_kill_grace_period_seconds: Option<u64>,
     /// Capacities kept during a restart.
     pub upgrade_strategy: UpgradeStrategy,
+    /// User of the operating system.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
     /// Time of the change that made this version.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,

@@ -160,6 +160,29 @@ impl Agent {
         if is_complete { self.tell_of_stranger(key, news) } else { self.tell(now, key, news) }
     }
 
+    /// Tells how far a pull has come, unless the news before is still on its way.
+    ///
+    /// Compat: the original says nothing between its acceptance of a task and the container's start.
+    pub(super) fn image_progress(
+        &mut self,
+        now: Instant,
+        key: &TaskKey,
+        container: &ContainerId,
+        text: String,
+    ) -> Vec<Effect> {
+        match self.run_mut(key, container) {
+            Some(task)
+                if task.phase == Phase::Pulling
+                    && task.kill.is_none()
+                    && !task.is_recovering
+                    && task.updates.is_empty() =>
+            {
+                self.tell(now, key, News::from_executor(TaskState::Staging).with_message(text))
+            }
+            Some(_) | None => Vec::new(),
+        }
+    }
+
     pub(super) fn image_ready(
         &mut self,
         now: Instant,

@@ -7,7 +7,7 @@
 //! |---|---|
 //! | identity | `user`, `group-add`, `hostname`, `domainname`, `workdir`, `entrypoint`, `env`, `label`, `stop-signal` |
 //! | files | `volume`, `volumes-from`, `volume-driver`, `tmpfs`, `read-only`, `storage-opt`, `device`, `device-cgroup-rule`, `shm-size` |
-//! | network | `net`, `network` (the first counts), `net-alias`, `network-alias`, `ip`, `ip6`, `mac-address`, `link`, `add-host`, `dns`, `dns-search`, `dns-opt`, `dns-option`, `expose` |
+//! | network | `net`, `network` (the first counts), `net-alias`, `network-alias`, `ip`, `ip6`, `link`, `add-host`, `dns`, `dns-search`, `dns-opt`, `dns-option`, `expose` |
 //! | rights | `privileged`, `cap-add`, `cap-drop`, `security-opt`, `sysctl`, `ulimit`, `userns`, `ipc`, `pid`, `uts` |
 //! | limits | `cpu-shares`, `cpu-period`, `cpu-quota`, `cpus`, `cpuset-cpus`, `cpuset-mems`, `memory`, `memory-reservation`, `memory-swap`, `memory-swappiness`, `oom-kill-disable`, `oom-score-adj`, `pids-limit`, `blkio-weight`, `gpus` |
 //! | engine | `init`, `runtime`, `log-driver`, `log-opt` |
@@ -20,7 +20,7 @@ use crate::engine_options::{Device, EngineOptions, Ulimit};
 use wire::mesos::v1::Parameter;
 
 /// Options that the agent cannot let a task decide, and why.
-const REFUSED: [(&str, &str); 31] = [
+const REFUSED: [(&str, &str); 32] = [
     ("restart", "the framework starts tasks again, not the engine"),
     ("rm", "ended containers are kept for --docker_remove_delay"),
     ("name", "the agent names its containers"),
@@ -40,6 +40,7 @@ const REFUSED: [(&str, &str); 31] = [
     ("stop-timeout", "the time to end is the task's kill policy"),
     ("pull", "give forcePullImage"),
     ("platform", "not supported yet"),
+    ("mac-address", "not supported yet"),
     ("mount", "not supported yet; give `volume` or `tmpfs`"),
     ("health-cmd", "give the app a health check"),
     ("health-interval", "give the app a health check"),
@@ -122,7 +123,6 @@ fn text(options: &mut EngineOptions, key: &str, value: &str) -> bool {
         "workdir" => &mut options.working_directory,
         "domainname" => &mut options.domain_name,
         "stop-signal" => &mut options.stop_signal,
-        "mac-address" => &mut options.mac_address,
         "ip" => &mut options.ip,
         "ip6" => &mut options.ip6,
         "ipc" => &mut options.ipc,
@@ -188,6 +188,8 @@ fn number(spec: &mut ContainerSpec, key: &str, value: &str) -> Result<bool, Refu
             let amount =
                 value.parse::<f64>().ok().and_then(|cpus| model::Scalar::from_f64(cpus).ok());
             let amount = amount.ok_or_else(|| invalid(key, value, "it is no number of cpus"))?;
+            // The engine takes one of the two.
+            spec.cpu_quota = None;
             options.nano_cpus = Some(amount.thousandths().saturating_mul(1_000_000));
         }
         "memory" => spec.memory_bytes = size()?,

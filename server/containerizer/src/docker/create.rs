@@ -1,31 +1,65 @@
 //! A [`ContainerSpec`] in the engine's own terms.
 //!
 //! Nothing is decided here. Containers are never removed by the engine when they end (`docker ps -a` shows them `Exited`), and their
-//! output is kept by the `json-file` driver without rotation, since the sandbox files are filled from it.
+//! output is kept by the `json-file` driver without rotation unless the task says otherwise, since the sandbox files are filled from it.
+
+mod host_config;
 
 use agent_core::container::ContainerSpec;
 use bollard::models::{
-    ContainerCreateBody, HostConfig, HostConfigLogConfig, Mount, MountType, PortBinding, PortMap,
+    ContainerCreateBody, EndpointIpamConfig, EndpointSettings, HostConfig, NetworkingConfig,
     SystemInfoCgroupDriverEnum,
 };
 
 /// Body of the call that makes the container.
 pub(super) fn body(spec: &ContainerSpec, cgroup_parent: Option<String>) -> ContainerCreateBody {
+    let options = &spec.options;
+    let published = spec.ports.iter().map(|port| key(port.container_port, port.protocol.name()));
     ContainerCreateBody {
         image: Some(spec.image.clone()),
         hostname: spec.hostname.clone(),
+        domainname: options.domain_name.clone(),
+        user: options.user.clone(),
+        working_dir: options.working_directory.clone(),
+        stop_signal: options.stop_signal.clone(),
         entrypoint: spec.entrypoint.clone(),
         cmd: (!spec.arguments.is_empty()).then(|| spec.arguments.clone()),
         env: Some(spec.environment.iter().map(|(name, value)| format!("{name}={value}")).collect()),
         labels: Some(spec.labels.clone().into_iter().collect()),
-        exposed_ports: Some(
-            spec.ports.iter().map(|port| key(port.container_port, port.protocol.name())).collect(),
-        ),
+        exposed_ports: Some(published.chain(options.exposed_ports.iter().cloned()).collect()),
+        volumes: some(&options.anonymous_volumes),
         attach_stdin: Some(false),
         tty: Some(false),
-        host_config: Some(HostConfig { cgroup_parent, ..host_config(spec) }),
+        host_config: Some(HostConfig { cgroup_parent, ..host_config::of(spec) }),
+        networking_config: networking_config(spec),
         ..ContainerCreateBody::default()
     }
+}
+
+/// The list, unless it is empty.
+fn some<T: Clone>(list: &[T]) -> Option<Vec<T>> {
+    (!list.is_empty()).then(|| list.to_vec())
+}
+
+/// Names and addresses in a named network.
+fn networking_config(spec: &ContainerSpec) -> Option<NetworkingConfig> {
+    let options = &spec.options;
+    let has_address = options.ip.is_some() || options.ip6.is_some();
+    if options.network_aliases.is_empty() && !has_address {
+        return None;
+    }
+    let address = EndpointIpamConfig {
+        ipv4_address: options.ip.clone(),
+        ipv6_address: options.ip6.clone(),
+        ..EndpointIpamConfig::default()
+    };
+    let endpoint = EndpointSettings {
+        aliases: some(&options.network_aliases),
+        ipam_config: has_address.then_some(address),
+        ..EndpointSettings::default()
+    };
+    let endpoints = [(spec.network.mode().to_owned(), endpoint)].into();
+    Some(NetworkingConfig { endpoints_config: Some(endpoints) })
 }
 
 /// The cgroup `name`, below one for all of Ekiden, as a cgroup driver writes it; nothing for an engine without cgroups.
@@ -41,41 +75,6 @@ pub(super) fn cgroup_parent(
         }
         SystemInfoCgroupDriverEnum::NONE | SystemInfoCgroupDriverEnum::EMPTY => None,
     }
-}
-
-fn host_config(spec: &ContainerSpec) -> HostConfig {
-    HostConfig {
-        cpu_shares: Some(spec.cpu_shares),
-        memory: Some(spec.memory_bytes),
-        network_mode: Some(spec.network.mode().to_owned()),
-        port_bindings: Some(port_bindings(spec)),
-        privileged: Some(spec.privileged),
-        mounts: Some(vec![Mount {
-            target: Some(spec.sandbox_mount.clone()),
-            source: Some(spec.sandbox.clone()),
-            typ: Some(MountType::BIND),
-            read_only: Some(false),
-            ..Mount::default()
-        }]),
-        log_config: Some(HostConfigLogConfig { typ: Some("json-file".to_owned()), config: None }),
-        ..HostConfig::default()
-    }
-}
-
-fn port_bindings(spec: &ContainerSpec) -> PortMap {
-    let mut bindings = PortMap::new();
-    for port in &spec.ports {
-        let binding = PortBinding {
-            host_ip: Some(port.host_ip.clone()),
-            host_port: Some(port.host_port.to_string()),
-        };
-        bindings
-            .entry(key(port.container_port, port.protocol.name()))
-            .or_default()
-            .get_or_insert_default()
-            .push(binding);
-    }
-    bindings
 }
 
 fn key(container_port: u16, protocol: &str) -> String {
@@ -106,8 +105,13 @@ mod tests {
             }],
             hostname: None,
             cpu_shares: 204,
+            cpu_quota: None,
             memory_bytes: 32 << 20,
+            memory_reservation_bytes: None,
             privileged: false,
+            volumes: Vec::new(),
+            options: Default::default(),
+            sandbox_owner: None,
             sandbox: "/var/lib/mesos/slaves/a:b".to_owned(),
             sandbox_mount: "/mnt/mesos/sandbox".to_owned(),
         }

@@ -155,8 +155,8 @@ impl Docker {
 
 /// The engine's error body.
 #[derive(Debug, Deserialize)]
-struct Refusal {
-    message: String,
+pub(super) struct Refusal {
+    pub(super) message: String,
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use agent_core::container::{ContainerSpec, Network};
+use agent_core::engine_options::EngineOptions;
 use containerizer::{Docker, DockerConfig};
 use tempfile::TempDir;
 
@@ -49,8 +50,13 @@ impl Bench {
             ports: Vec::new(),
             hostname: None,
             cpu_shares: 102,
+            cpu_quota: None,
             memory_bytes: 32 << 20,
+            memory_reservation_bytes: None,
             privileged: false,
+            volumes: Vec::new(),
+            options: EngineOptions::default(),
+            sandbox_owner: None,
             sandbox: self.sandbox.path().display().to_string(),
             sandbox_mount: "/mnt/mesos/sandbox".to_owned(),
         }

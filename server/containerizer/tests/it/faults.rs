@@ -1,11 +1,11 @@
 //! Engines that are silent, break off or talk nonsense, played by the test.
 #![expect(clippy::unwrap_used, reason = "an engine that cannot be played ends its test")]
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use agent_core::container::{Exit, Network};
-use containerizer::{Containerizer, Docker, DockerConfig, Error};
+use containerizer::{Containerizer, Docker, DockerConfig, Error, Pull};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{UnixListener, UnixStream};
@@ -59,7 +59,7 @@ impl Played {
             call_timeout: Duration::from_secs(1),
             pull_stall_timeout: Duration::from_secs(1),
             retry_pause: Duration::from_millis(50),
-            cgroup: None,
+            ..DockerConfig::default()
         })
     }
 }
@@ -101,8 +101,13 @@ fn spec() -> agent_core::container::ContainerSpec {
         ports: Vec::new(),
         hostname: None,
         cpu_shares: 2,
+        cpu_quota: None,
         memory_bytes: 32 << 20,
+        memory_reservation_bytes: None,
         privileged: false,
+        volumes: Vec::new(),
+        options: Default::default(),
+        sandbox_owner: None,
         sandbox: "/tmp".to_owned(),
         sandbox_mount: "/mnt/mesos/sandbox".to_owned(),
     }
@@ -115,7 +120,7 @@ async fn every_call_gives_a_silent_engine_up_in_time_and_names_what_it_asked() {
     let spec = spec();
     let errors = [
         docker.probe().await.err(),
-        docker.pull("busybox", false).await.err(),
+        docker.pull(&Pull::quiet("busybox", false, Path::new("/none"))).await.err(),
         docker.create(&spec).await.err(),
         docker.start("mesos-S0.x").await.err(),
         docker.inspect("mesos-S0.x").await.err(),
@@ -143,8 +148,33 @@ async fn a_pull_without_progress_is_given_up_and_says_so() {
             progress.len()
         ))
     });
-    let error = engine.docker().pull("busybox", false).await.unwrap_err();
+    let error =
+        engine.docker().pull(&Pull::quiet("busybox", false, Path::new("/none"))).await.unwrap_err();
     assert_eq!(error.to_string(), "failed to pull image `busybox`: no progress for 1 s");
+}
+
+#[tokio::test]
+async fn a_pull_tells_how_far_it_is_and_fails_in_the_registrys_words() {
+    let engine = Played::start(|line, _| {
+        if line.starts_with("GET") {
+            return json("404 Not Found", r#"{"message":"No such image: busybox:latest"}"#);
+        }
+        assert_eq!(line, "POST /images/create?fromImage=busybox&tag=latest HTTP/1.1");
+        let lines = [
+            r#"{"status":"Pulling fs layer","progressDetail":{},"id":"a"}"#,
+            r#"{"status":"Downloading","progressDetail":{"current":1048576,"total":2097152},"id":"a"}"#,
+            r#"{"errorDetail":{"message":"unauthorized"},"error":"unauthorized: no access"}"#,
+        ];
+        json("200 OK", &lines.join("\r\n"))
+    });
+    let told = std::sync::Mutex::new(Vec::new());
+    let progress = |text| told.lock().unwrap().push(text);
+    let order = Pull { progress: &progress, ..Pull::quiet("busybox", false, Path::new("/none")) };
+    let error = engine.docker().pull(&order).await.unwrap_err();
+    assert_eq!(error.to_string(), "failed to pull image `busybox`: unauthorized: no access");
+    let last = told.lock().unwrap().last().cloned();
+    let expected = "Pulling image `busybox`: 0 of 1 layers, 1.0 MiB of 2.0 MiB downloaded";
+    assert_eq!(last.as_deref(), Some(expected));
 }
 
 #[tokio::test]

@@ -2,11 +2,11 @@
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use agent_core::container::{Exit, Protocol, PublishedPort};
-use containerizer::{Containerizer, Docker, DockerConfig, Error};
+use containerizer::{Containerizer, Docker, DockerConfig, Error, Pull};
 
 use crate::engine::{Bench, docker};
 
@@ -22,7 +22,7 @@ async fn a_container_runs_to_its_end_and_stays_in_the_engine() {
         ],
         ..spec
     };
-    bench.docker.pull(&bench.image, false).await.unwrap();
+    bench.docker.pull(&Pull::quiet(&bench.image, false, Path::new("/none"))).await.unwrap();
     bench.docker.create(&spec).await.unwrap();
     bench.docker.create(&spec).await.expect("made twice is made");
     bench.docker.start(&spec.name).await.unwrap();
@@ -109,14 +109,19 @@ async fn a_port_already_taken_is_told_in_the_engines_words() {
 #[tokio::test]
 async fn an_image_that_cannot_be_pulled_fails_in_the_engines_words() {
     let bench = Bench::new();
-    let error = bench.docker.pull("127.0.0.1:1/no-such/image", false).await.unwrap_err();
+    let error = bench
+        .docker
+        .pull(&Pull::quiet("127.0.0.1:1/no-such/image", false, Path::new("/none")))
+        .await
+        .unwrap_err();
     assert!(
         matches!(&error, Error::Pull { image, .. } if image == "127.0.0.1:1/no-such/image"),
         "{error:?}"
     );
     assert!(error.to_string().contains("connection refused"), "{error}");
 
-    let error = bench.docker.pull("Not A Name", false).await.unwrap_err();
+    let error =
+        bench.docker.pull(&Pull::quiet("Not A Name", false, Path::new("/none"))).await.unwrap_err();
     assert!(matches!(error, Error::Pull { .. } | Error::Unreachable { .. }), "{error:?}");
 }
 

@@ -6,5 +6,6 @@ mod engine;
 mod faults;
 
 mod launch;
+mod options;
 mod output;
 mod recovery;

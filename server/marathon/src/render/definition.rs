@@ -43,6 +43,7 @@ pub fn definition(spec: &RunSpec) -> App {
         port_definitions: port_definitions(spec.networking()),
         require_ports: matches!(spec.networking(), Networking::Host { require_ports: true, .. }),
         task_kill_grace_period_seconds: spec.task_kill_grace_period().map(|time| time.as_secs()),
+        user: spec.user().map(ToOwned::to_owned),
         upgrade_strategy: wire::marathon::UpgradeStrategy {
             maximum_over_capacity: strategy.maximum_over_capacity,
             minimum_health_capacity: strategy.minimum_health_capacity,

@@ -40,6 +40,7 @@ fn overlay(old: PostedApp, update: PostedApp) -> PostedApp {
         id: old.id,
         cmd: update.cmd.or(old.cmd),
         args: update.args.or(old.args),
+        user: update.user.or(old.user),
         cpus: update.cpus.or(old.cpus),
         mem: update.mem.or(old.mem),
         disk: update.disk.or(old.disk),

@@ -59,6 +59,7 @@ fn assemble(posted: &PostedApp, found: &mut Violations) -> Option<RunSpec> {
     let spec = RunSpec {
         id: id.unwrap_or_else(PathId::root),
         command,
+        user: posted.user.clone().filter(|user| !user.is_empty()),
         cpus: quantity(posted.cpus, 1.0),
         mem: quantity(posted.mem, 128.0),
         disk: quantity(posted.disk, 0.0),

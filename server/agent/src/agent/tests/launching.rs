@@ -340,3 +340,39 @@ fn frameworks_that_are_over_are_remembered_up_to_a_limit() {
     harness.restart();
     assert_eq!(harness.agent.checkpoint(), before);
 }
+
+#[test]
+fn a_pull_is_told_while_it_lasts_and_never_piles_up() {
+    let mut harness = Harness::admitted();
+    let launch = launch(&harness.run("nginx.1"));
+    let (task, container) = (launch.task, launch.container);
+    let mut progress = |harness: &mut Harness, text: &str| {
+        let news = Command::ImageProgress(task.clone(), container.clone(), text.to_owned());
+        updates(&harness.apply(news))
+    };
+    let told = progress(&mut harness, "1 of 3 layers");
+    assert_eq!(told.len(), 1);
+    assert_eq!(state_of(&told[0]), TaskState::Staging);
+    assert_eq!(told[0].status.message.as_deref(), Some("1 of 3 layers"));
+    assert!(progress(&mut harness, "2 of 3 layers").is_empty(), "the news before is on its way");
+    harness.acknowledge_head("nginx.1");
+    assert_eq!(progress(&mut harness, "3 of 3 layers").len(), 1);
+    harness.acknowledge_head("nginx.1");
+    harness.apply(Command::ImageReady(task.clone(), container.clone()));
+    harness.acknowledge_head("nginx.1");
+    assert!(progress(&mut harness, "late").is_empty(), "the container is being made");
+}
+
+#[test]
+fn a_container_that_needed_too_much_memory_fails_for_that_reason() {
+    let mut harness = Harness::admitted();
+    let container = harness.running("nginx.1");
+    let exit = Exit::Exited { status: 137, out_of_memory: true };
+    let ended = harness.apply(Command::ContainerEnded(key("nginx.1"), container, exit));
+    let status = update(&ended).status;
+    assert_eq!(status.state, TaskState::Failed.number());
+    assert_eq!(status.reason, Some(Reason::ContainerLimitationMemory as i32));
+    let message = "Container exited with status 137: it needed more memory than its limit";
+    assert_eq!(status.message.as_deref(), Some(message));
+    assert_eq!(status.limitation.unwrap().resources[0].name, "mem");
+}

@@ -35,8 +35,6 @@ pub(super) fn check(posted: &PostedApp, found: &mut Violations) {
     let executor = posted.executor.as_deref().unwrap_or_default();
     let is_other = !matches!(executor, "" | "//cmd");
     found.check(is_other, "/executor", text("an executor other than //cmd"));
-    let has_user = posted.user.as_ref().is_some_and(|user| !user.is_empty());
-    found.check(has_user, "/user", text("user"));
     found.check(posted.tty == Some(true), "/tty", text("tty"));
     // The two of the original, which has neither feature enabled by default.
     let error = "GPU resources only work with the Mesos containerizer";

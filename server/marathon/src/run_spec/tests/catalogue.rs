@@ -306,7 +306,6 @@ fn members_without_effect_are_refused_by_name() {
         (json!({"resourceLimits": {"cpus": 1}}), "/resourceLimits"),
         (json!({"executorResources": {"cpus": 1}}), "/executorResources"),
         (json!({"executor": "/bin/run"}), "/executor"),
-        (json!({"user": "nobody"}), "/user"),
         (json!({"tty": true}), "/tty"),
         (json!({"secrets": {"a": {"source": "b"}}}), "/secrets"),
         (json!({"env": {"A": {"secret": "a"}}}), "/env"),

@@ -86,6 +86,13 @@ fn volumes_that_cannot_be_had_are_refused_with_the_reason() {
 }
 
 #[test]
+fn a_user_is_kept() {
+    let app = with(nginx(), json!({"user": "www-data"}));
+    assert_eq!(rendered(&app)["user"], "www-data");
+    assert_eq!(rendered(&with(nginx(), json!({"user": ""}))).get("user"), None);
+}
+
+#[test]
 fn options_of_the_engine_are_kept_in_their_order() {
     let parameters = json!([
         {"key": "hostname", "value": "web"}, {"key": "env", "value": "A=1"}, {"key": "env", "value": "B=2"},
