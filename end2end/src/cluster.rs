@@ -32,6 +32,7 @@ pub struct Cluster {
     program: PathBuf,
     options: Options,
     more: Vec<String>,
+    variables: Vec<(String, String)>,
     network: Network,
     data: TempDir,
     process: Option<Child>,
@@ -61,14 +62,27 @@ impl Cluster {
             data: Some(data.path().to_path_buf()),
             net: network.start(),
         };
-        Ok(Self { program: program()?, options, more, network, data, process: None })
+        Ok(Self {
+            program: program()?,
+            options,
+            more,
+            variables: Vec::new(),
+            network,
+            data,
+            process: None,
+        })
+    }
+
+    /// Sets a variable of the environment, such as a flag of the agents, for the next start.
+    pub fn set(&mut self, name: &str, value: &str) {
+        self.variables.push((name.to_owned(), value.to_owned()));
     }
 
     /// The command that starts it.
     pub fn command(&self) -> Result<Command> {
         let mut command =
             Command::from(up::command(&Workspace::locate()?, &self.program, &self.options));
-        command.args(&self.more);
+        command.args(&self.more).envs(self.variables.iter().cloned());
         Ok(command)
     }
 

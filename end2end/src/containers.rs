@@ -1,5 +1,6 @@
 //! The engine's own view of a cluster's containers, through Docker's command line.
 
+use std::collections::BTreeMap;
 use std::process::Stdio;
 
 use anyhow::{Context, Result, ensure};
@@ -45,6 +46,17 @@ impl Container {
             binding.get("HostIp")?.as_str()?.to_owned(),
             binding.get("HostPort")?.as_str()?.parse().ok()?,
         ))
+    }
+
+    /// Whatever the engine says at `pointer`; null where it says nothing.
+    pub fn at(&self, pointer: &str) -> &Value {
+        self.0.pointer(pointer).unwrap_or(&Value::Null)
+    }
+
+    /// The environment, by name.
+    pub fn environment(&self) -> BTreeMap<&str, &str> {
+        let variables = self.at("/Config/Env").as_array().map(Vec::as_slice).unwrap_or_default();
+        variables.iter().filter_map(|variable| variable.as_str()?.split_once('=')).collect()
     }
 
     fn text(&self, pointer: &str) -> &str {

@@ -1,0 +1,327 @@
+//! Docker tasks through Marathon, read back from the engine: volumes, environment, ports, options, failures.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use end2end::{
+    cluster::Cluster,
+    containers::{Container, docker},
+    curl::{delete, get, send},
+    fixture,
+    waiting::until,
+};
+use serde_json::{Value, json};
+
+const IMAGE: &str = "docker.io/busybox";
+
+/// Posts an app and waits until it runs; its one task and its container.
+async fn run(cluster: &Cluster, app: &Value) -> Result<(Value, Container)> {
+    send("POST", &cluster.marathon("/v2/apps"), app).await?.expect(201)?;
+    let id = app["id"].as_str().context("the app has no id")?.trim_start_matches('/');
+    let mut settled = cluster.settled(id, 1).await?;
+    let task = settled["tasks"][0].take();
+    let name = task["id"].as_str().context("the task has no id")?.to_owned();
+    let all = cluster.containers().await?;
+    let container = all.into_iter().find(|container| container.label("ekiden.task") == name);
+    Ok((task, container.with_context(|| format!("no container for task `{name}`"))?))
+}
+
+/// An app that sleeps, with the members of `more` besides.
+fn sleeper(id: &str, more: &Value) -> Value {
+    let mut app = json!({
+        "id": id, "cmd": "sleep 600", "cpus": 0.1, "mem": 32, "instances": 1,
+        "container": {"type": "DOCKER", "docker": {"image": IMAGE}},
+    });
+    if let (Some(app), Some(more)) = (app.as_object_mut(), more.as_object()) {
+        app.extend(more.clone());
+    }
+    app
+}
+
+#[tokio::test]
+async fn the_guides_volume_app_serves_a_file_of_its_agents_folder() -> Result<()> {
+    let cluster = Cluster::start(1).await?;
+    cluster.post(&fixture("guide/nginx-volume.json")).await?.expect(201)?;
+    let app = cluster.settled("nginx", 1).await?;
+    let task = &app["tasks"][0];
+    // The engine has made the folder; what the test leaves there goes again.
+    let page = format!("/opt/web/www/ekiden-{}.html", std::process::id());
+    std::fs::write(&page, "from the host").with_context(|| format!("could not write {page}"))?;
+    let name = page.rsplit('/').next().unwrap_or_default();
+    let host = task["host"].as_str().context("the task has no host")?;
+    let url = format!("http://{host}:{}/{name}", task["ports"][0]);
+    let served = until("the page is served", Duration::from_secs(30), async || {
+        let page = get(&url).await?;
+        ensure!(page.status == 200, "status {}", page.status);
+        Ok(page.body)
+    })
+    .await;
+    let _ = std::fs::remove_file(&page);
+    ensure!(served? == "from the host", "the folder is another");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_containers_environment_is_the_list_and_nothing_else() -> Result<()> {
+    let cluster = Cluster::start(1).await?;
+    let app = json!({
+        "id": "/web/shop", "cmd": "sleep 600", "cpus": 0.1, "mem": 32.5, "disk": 1, "instances": 1,
+        "env": {"OWN": "value", "MARATHON_APP_ID": "overridden"},
+        "labels": {"tier.one": "front", "long": "x".repeat(512)},
+        "container": {
+            "docker": {"image": IMAGE, "parameters": [{"key": "env", "value": "GIVEN=by parameter"}]},
+            "portMappings": [
+                {"containerPort": 80, "hostPort": 0, "name": "http-api"}, {"containerPort": 0},
+            ],
+        },
+        "networks": [{"mode": "container/bridge"}],
+    });
+    let (task, container) = run(&cluster, &app).await?;
+    let definition = cluster.app("web/shop").await?;
+    let port = |index: usize| task["ports"][index].to_string();
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let (first, second) = (port(0), port(1));
+    let by_second = format!("PORT_{second}");
+    let expected: BTreeMap<&str, String> = [
+        ("MESOS_TASK_ID", text(&task["id"])),
+        ("MARATHON_APP_ID", "overridden".to_owned()),
+        ("MARATHON_APP_VERSION", text(&definition["version"])),
+        ("MARATHON_APP_DOCKER_IMAGE", IMAGE.to_owned()),
+        ("MARATHON_APP_RESOURCE_CPUS", "0.1".to_owned()),
+        ("MARATHON_APP_RESOURCE_MEM", "32.5".to_owned()),
+        ("MARATHON_APP_RESOURCE_DISK", "1.0".to_owned()),
+        ("MARATHON_APP_RESOURCE_GPUS", "0".to_owned()),
+        ("MARATHON_APP_ENFORCE_GROUP_ROLE", "FALSE".to_owned()),
+        ("MARATHON_APP_LABELS", "TIER_ONE".to_owned()),
+        ("MARATHON_APP_LABEL_TIER_ONE", "front".to_owned()),
+        ("HOST", text(&task["host"])),
+        ("PORT", first.clone()),
+        ("PORT0", first.clone()),
+        ("PORT1", second.clone()),
+        ("PORTS", format!("{first},{second}")),
+        ("PORT_80", first.clone()),
+        ("PORT_HTTP-API", first.clone()),
+        (by_second.as_str(), second.clone()),
+        ("OWN", "value".to_owned()),
+        ("GIVEN", "by parameter".to_owned()),
+        ("MESOS_SANDBOX", "/mnt/mesos/sandbox".to_owned()),
+        ("MESOS_CONTAINER_NAME", container.name().to_owned()),
+        ("MESOS_ALLOCATION_ROLE", "*".to_owned()),
+    ]
+    .into();
+    let image: Value = serde_json::from_str(&docker(&["inspect", IMAGE]).await?)?;
+    let of_image = image[0]["Config"]["Env"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let of_image: Vec<&str> =
+        of_image.iter().filter_map(|variable| variable.as_str()?.split('=').next()).collect();
+    let mut found = container.environment();
+    found.retain(|name, _| !of_image.contains(name));
+    let found: BTreeMap<&str, String> =
+        found.into_iter().map(|(name, value)| (name, value.to_owned())).collect();
+    ensure!(found == expected, "\nfound    {found:?}\nexpected {expected:?}");
+    Ok(())
+}
+
+/// What an app asks of its ports, and what the engine has to show: `-` for no mapping, `?` for any number of the offer.
+struct PortCase {
+    id: &'static str,
+    asks: Value,
+    /// By port and protocol in the container, the port on the agent.
+    shows: &'static [(&'static str, &'static str)],
+}
+
+fn port_cases(network: &str) -> Vec<PortCase> {
+    let bridge = |mapping: Value| {
+        json!({"networks": [{"mode": "container/bridge"}],
+            "container": {"docker": {"image": IMAGE}, "portMappings": [mapping]}})
+    };
+    let named = |mapping: Value| {
+        json!({"networks": [{"mode": "container", "name": network}],
+            "container": {"docker": {"image": IMAGE}, "portMappings": [mapping]}})
+    };
+    let old = |kind: &str, mapping: Value| {
+        json!({"ipAddress": if kind == "USER" { json!({"networkName": network}) } else { Value::Null },
+            "container": {"docker": {"image": IMAGE, "network": kind, "portMappings": [mapping]}}})
+    };
+    let case = |id, asks, shows| PortCase { id, asks, shows };
+    vec![
+        case("bridge-absent", bridge(json!({"containerPort": 80})), &[("80/tcp", "?")]),
+        case(
+            "bridge-zero",
+            bridge(json!({"containerPort": 81, "hostPort": 0})),
+            &[("81/tcp", "?")],
+        ),
+        case(
+            "bridge-fixed-udp",
+            bridge(json!({"containerPort": 53, "hostPort": 31053, "protocol": "udp"})),
+            &[("53/udp", "31053")],
+        ),
+        case(
+            "bridge-both",
+            bridge(json!({"containerPort": 54, "hostPort": 31054, "protocol": "udp,tcp",
+                "name": "dns", "labels": {"a": "b"}, "servicePort": 10054})),
+            &[("54/udp", "31054"), ("54/tcp", "31054")],
+        ),
+        case(
+            "bridge-same",
+            bridge(json!({"containerPort": 0, "hostPort": 31055})),
+            &[("31055/tcp", "31055")],
+        ),
+        case(
+            "bridge-old",
+            old("BRIDGE", json!({"containerPort": 83, "hostPort": 31056})),
+            &[("83/tcp", "31056")],
+        ),
+        case("named-absent", named(json!({"containerPort": 80})), &[]),
+        case("named-zero", named(json!({"containerPort": 80, "hostPort": 0})), &[("80/tcp", "?")]),
+        case(
+            "named-fixed",
+            named(json!({"containerPort": 80, "hostPort": 31057})),
+            &[("80/tcp", "31057")],
+        ),
+        case(
+            "named-old",
+            old("USER", json!({"containerPort": 80, "hostPort": 31058})),
+            &[("80/tcp", "31058")],
+        ),
+        case("host-any", json!({"portDefinitions": [{"port": 0}]}), &[]),
+        case(
+            "host-required",
+            json!({"portDefinitions": [{"port": 31059, "name": "x", "protocol": "udp,tcp"}], "requirePorts": true}),
+            &[],
+        ),
+        case("host-old", json!({"ports": [31060], "requirePorts": true}), &[]),
+    ]
+}
+
+async fn shows_its_ports(cluster: &Cluster, case: &PortCase) -> Result<()> {
+    let (task, container) = run(cluster, &sleeper(&format!("/{}", case.id), &case.asks)).await?;
+    let bindings =
+        container.at("/HostConfig/PortBindings").as_object().cloned().unwrap_or_default();
+    ensure!(bindings.len() == case.shows.len(), "published: {bindings:?}");
+    for (port, wanted) in case.shows {
+        let bound =
+            &bindings.get(*port).with_context(|| format!("{port} is not in {bindings:?}"))?[0];
+        ensure!(bound["HostIp"] == task["host"], "{bound}, and the agent is {}", task["host"]);
+        ensure!(*wanted == "?" || bound["HostPort"] == *wanted, "{bound}, not {wanted}");
+        ensure!(bound["HostPort"] == json!(task["ports"][0].to_string()), "{bound}: {task}");
+    }
+    let environment = container.environment();
+    let wanted =
+        if case.id == "named-absent" { "80".to_owned() } else { task["ports"][0].to_string() };
+    ensure!(environment.get("PORT0").copied() == Some(wanted.as_str()), "{environment:?}");
+    let definition = cluster.app(case.id).await?;
+    let service = definition["portDefinitions"][0]["port"]
+        .as_u64()
+        .or_else(|| definition["container"]["portMappings"][0]["servicePort"].as_u64());
+    ensure!(service.is_some_and(|port| port >= 10_000), "service port {service:?}");
+    if case.id.contains("required") || case.id == "host-old" {
+        ensure!(json!(service) == task["ports"][0], "{service:?}: {task}");
+    }
+    delete(&cluster.marathon(&format!("/v2/apps/{}", case.id))).await?.expect(200)?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn every_combination_of_ports_is_published_on_the_agents_address() -> Result<()> {
+    let cluster = Cluster::start(1).await?;
+    let network = format!("ekiden-{}", std::process::id());
+    docker(&["network", "create", &network]).await?;
+    let mut outcome = Ok(());
+    for case in port_cases(&network) {
+        outcome = shows_its_ports(&cluster, &case).await.context(case.id);
+        if outcome.is_err() {
+            break;
+        }
+    }
+    let id = cluster.id()?;
+    end2end::containers::remove_labelled(end2end::containers::CLUSTER_LABEL, &id);
+    docker(&["network", "rm", &network]).await?;
+    outcome
+}
+
+/// The last failure of an app that cannot stay up.
+async fn failure(cluster: &Cluster, app: &Value) -> Result<Value> {
+    send("POST", &cluster.marathon("/v2/apps"), app).await?.expect(201)?;
+    let id = app["id"].as_str().unwrap_or_default().to_owned();
+    until("a task has failed", Duration::from_secs(60), async || {
+        let mut app = cluster.app(id.trim_start_matches('/')).await?;
+        ensure!(app["lastTaskFailure"].is_object(), "no failure yet");
+        Ok(app["lastTaskFailure"].take())
+    })
+    .await
+}
+
+#[tokio::test]
+async fn failures_say_what_was_wrong() -> Result<()> {
+    let cluster = Cluster::start(1).await?;
+    let with = |docker: Value| json!({"container": {"docker": docker}});
+    let parameter =
+        |key: &str| with(json!({"image": IMAGE, "parameters": [{"key": key, "value": "always"}]}));
+    let greedy = "x=0123456789; while true; do x=$x$x; done";
+    for (app, state, message) in [
+        (
+            sleeper("/unknown-option", &parameter("nonsense")),
+            "TASK_FAILED",
+            "unknown flag: --nonsense",
+        ),
+        (
+            sleeper("/refused-option", &parameter("restart")),
+            "TASK_ERROR",
+            "the framework starts tasks again",
+        ),
+        (
+            sleeper("/no-image", &with(json!({"image": "127.0.0.1:1/nothing"}))),
+            "TASK_FAILED",
+            "failed to pull image `127.0.0.1:1/nothing`",
+        ),
+        (
+            sleeper("/no-network", &json!({"networks": [{"name": "no-such-network"}]})),
+            "TASK_FAILED",
+            "no-such-network",
+        ),
+        (
+            sleeper(
+                "/greedy",
+                &json!({"cmd": greedy, "container": {"docker": {"image": IMAGE,
+                "parameters": [{"key": "memory-swap", "value": "32m"}]}}}),
+            ),
+            "TASK_FAILED",
+            "Container exited with status 137: it needed more memory than its limit",
+        ),
+    ] {
+        let failure = failure(&cluster, &app).await?;
+        let text = failure["message"].as_str().unwrap_or_default();
+        ensure!(text.contains(message) && failure["state"] == state, "{}: {failure}", app["id"]);
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_task_has_its_grace_period_and_its_container_goes_after_the_delay() -> Result<()> {
+    let mut cluster = Cluster::prepare(1, &[])?;
+    cluster.set("MESOS_DOCKER_REMOVE_DELAY", "4secs");
+    cluster.run().await?;
+    let stubborn = json!({"cmd": "trap 'echo asked' TERM; while true; do sleep 0.2; done",
+        "taskKillGracePeriodSeconds": 2});
+    let (_, container) = run(&cluster, &sleeper("/stubborn", &stubborn)).await?;
+    delete(&cluster.marathon("/v2/apps/stubborn")).await?.expect(200)?;
+    let find = async || {
+        let all = cluster.containers().await?;
+        Ok::<_, anyhow::Error>(all.into_iter().find(|one| one.name() == container.name()))
+    };
+    let ended = until("the container has ended", Duration::from_secs(30), async || {
+        let found = find().await?.context("it was removed at once")?;
+        ensure!(found.state() == "exited", "{}", found.state());
+        Ok(found)
+    })
+    .await?;
+    ensure!(*ended.at("/State/ExitCode") == 137, "{}", ended.at("/State/ExitCode"));
+    let log = docker(&["logs", container.name()]).await?;
+    ensure!(log.trim() == "asked", "asked once, with time to answer: {log:?}");
+    until("the container is removed", Duration::from_secs(30), async || {
+        ensure!(find().await?.is_none(), "it is there");
+        Ok(())
+    })
+    .await
+}
