@@ -346,7 +346,7 @@ fn a_pull_is_told_while_it_lasts_and_never_piles_up() {
     let mut harness = Harness::admitted();
     let launch = launch(&harness.run("nginx.1"));
     let (task, container) = (launch.task, launch.container);
-    let mut progress = |harness: &mut Harness, text: &str| {
+    let progress = |harness: &mut Harness, text: &str| {
         let news = Command::ImageProgress(task.clone(), container.clone(), text.to_owned());
         updates(&harness.apply(news))
     };
