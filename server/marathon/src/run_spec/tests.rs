@@ -2,6 +2,7 @@
 
 mod catalogue;
 mod guide;
+mod health;
 mod properties;
 mod updates;
 
