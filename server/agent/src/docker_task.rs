@@ -120,7 +120,6 @@ fn refuse_unsupported(
         ("container.mesos", container.mesos.is_some()),
         ("command.uris", command.is_some_and(|command| !command.uris.is_empty())),
         ("command.user", command.is_some_and(|command| command.user.is_some())),
-        ("health_check", task.health_check.is_some()),
         ("check", task.check.is_some()),
         ("max_completion_time", task.max_completion_time.is_some()),
         ("limits", !task.limits.is_empty()),

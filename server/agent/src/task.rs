@@ -152,6 +152,10 @@ pub(crate) struct News {
     pub(crate) data: Option<Bytes>,
     /// Addresses of the container; the agent's own where there are none.
     pub(crate) addresses: Vec<String>,
+    /// What its health check says.
+    pub(crate) healthy: Option<bool>,
+    /// What its plain check says.
+    pub(crate) check_status: Option<v1::CheckStatusInfo>,
 }
 
 impl News {
@@ -164,6 +168,8 @@ impl News {
             message: None,
             data: None,
             addresses: Vec::new(),
+            healthy: None,
+            check_status: None,
         }
     }
 
@@ -180,6 +186,8 @@ impl News {
             message: Some(message.into()),
             data: None,
             addresses: Vec::new(),
+            healthy: None,
+            check_status: None,
         }
     }
 

@@ -4,6 +4,7 @@
 //! time-out; `wait`, `pull` and the copying of output last as long as what they watch and give up only on silence.
 
 mod create;
+mod inside;
 mod inspect;
 mod output;
 mod pull;
