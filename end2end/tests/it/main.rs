@@ -6,6 +6,7 @@ mod consoles;
 mod curl_journey;
 mod foreign_clients;
 mod golden_bodies;
+mod health;
 mod kill_points;
 mod master_killed;
 mod other_machine;
