@@ -11,6 +11,7 @@ mod journal;
 mod link;
 mod machine;
 mod ports;
+mod prober;
 mod sandboxes;
 mod work_dir;
 
@@ -19,7 +20,7 @@ use std::time::Duration;
 
 use agent_core::{Agent, Settings};
 use bytes::Bytes;
-use containerizer::{Containerizer, Docker, DockerConfig, NoOp};
+use containerizer::{Containerizer, Docker, DockerConfig, Inside, NoOp};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -33,6 +34,7 @@ use self::http::Api;
 use self::journal::Journal;
 use self::link::Link;
 use self::ports::Ports;
+use self::prober::Prober;
 use self::work_dir::WorkDir;
 use crate::clock::Clock;
 
@@ -97,9 +99,10 @@ pub(crate) async fn start(
     let master =
         link::Master { address: config.master.clone(), secret: config.cluster_secret.clone() };
     let link = Link::spawn(master, inbox.clone(), &tracker, stop.clone());
+    let prober = Prober::new(inside(&config), inbox.clone(), tracker.clone(), stop.clone());
     let containers = Containers::new(containerizer, inbox, tracker.clone(), stop.clone());
     let label = ("ekiden.agent-dir", work_dir.identity().to_owned());
-    let ports = Ports::new(clock, link, containers, label, stop.clone());
+    let ports = Ports::new(clock, link, containers, prober, label, stop.clone());
     tracker.spawn(until_stopped(
         sandboxes::collect(work_dir.path().to_owned(), config.retention, clock, snapshot.clone()),
         stop.clone(),
@@ -167,6 +170,17 @@ fn containerizer(
             );
             Arc::new(NoOp::new())
         }
+    }
+}
+
+/// How the tasks of that engine are asked.
+fn inside(config: &AgentConfig) -> Arc<dyn Inside> {
+    match config.engine {
+        Engine::Docker => {
+            let socket = config.docker_socket.clone();
+            Arc::new(Docker::new(DockerConfig { socket, ..DockerConfig::default() }))
+        }
+        Engine::NoOp | Engine::None => Arc::new(NoOp::new()),
     }
 }
 

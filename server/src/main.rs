@@ -17,6 +17,7 @@ mod local;
 mod marathon;
 mod master;
 mod nodes;
+mod probe;
 mod shutdown;
 
 use std::process::ExitCode;

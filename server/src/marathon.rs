@@ -10,6 +10,7 @@ mod event_stream;
 mod handle;
 pub(crate) mod http;
 mod leading;
+mod prober;
 mod scheduler;
 
 use std::sync::Arc;

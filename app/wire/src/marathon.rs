@@ -11,6 +11,7 @@ mod container;
 mod deployment;
 mod error;
 mod event;
+mod health;
 mod info;
 mod number;
 mod posted;
@@ -27,9 +28,14 @@ pub use deployment::{
 };
 pub use error::{ErrorBody, ErrorDetails, Violation};
 pub use event::{
-    ApiPost, AppTerminated, DeploymentFailed, DeploymentInfo, DeploymentSuccess, Event,
-    EventStreamAttached, GroupChangeFailed, GroupChangeSuccess, InstanceChanged,
-    SchedulerConnected, StatusUpdate, UnknownInstanceTerminated,
+    AddHealthCheck, ApiPost, AppTerminated, DeploymentFailed, DeploymentInfo, DeploymentSuccess,
+    Event, EventStreamAttached, FailedHealthCheck, GroupChangeFailed, GroupChangeSuccess,
+    HealthStatusChanged, InstanceChanged, InstanceHealthChanged, RemoveHealthCheck,
+    SchedulerConnected, StatusUpdate, UnhealthyInstanceKill, UnknownInstanceTerminated,
+};
+pub use health::{
+    CheckCommand, HealthCheck, HealthCheckResult, PostedHealthCheck, PostedReadinessCheck,
+    ReadinessCheck, ReadinessCheckResult, ReadinessResponse,
 };
 pub use info::{Info, LeaderResponse};
 pub use posted::{

@@ -7,6 +7,7 @@ mod curl_journey;
 mod docker_tasks;
 mod foreign_clients;
 mod golden_bodies;
+mod health;
 mod kill_points;
 mod master_killed;
 mod other_machine;

@@ -3,6 +3,7 @@
 //! What must always hold: a task is in the journal before its container is made; an update is in the journal before it is sent; an update
 //! stays until it is acknowledged; a container is started at most once; frames go to the newest link only, and only to an admitted one.
 
+mod checking;
 mod containers;
 mod kill;
 mod launch;
@@ -48,6 +49,7 @@ pub struct Agent {
     completed: BTreeMap<FrameworkId, VecDeque<TaskId>>,
     /// Frameworks that are over: the news of their tasks interests nobody.
     over: BTreeSet<FrameworkId>,
+    checks: checking::Checks,
     /// Ended containers whose removal is ordered, for its time.
     removals: BTreeSet<String>,
     /// Why the agent ends once its last container has.
@@ -90,6 +92,9 @@ impl Agent {
             Command::StopFailed(key, container, message) => {
                 self.stop_failed(now, &key, &container, &message)
             }
+            Command::Probed { task, kind, number, outcome } => {
+                self.probed(now, &task, kind, number, &outcome)
+            }
             Command::ContainersFound(found) => self.containers_found(now, found),
             Command::TimerFired(timer) => self.timer_fired(now, timer),
         }
@@ -117,6 +122,7 @@ impl Agent {
             Timer::AwaitAdmission(connection) => self.admission_overdue(connection),
             Timer::AwaitPing(connection) => self.ping_overdue(now, connection),
             Timer::StopAgain(key, container) => self.stop_again(now, &key, &container),
+            Timer::Check(key, container, kind) => self.check(now, &key, &container, kind),
             Timer::AwaitRecovery(connection) => self.recovery_overdue(now, connection),
             Timer::LookAgain => vec![Effect::FindContainers],
             Timer::RemoveContainer(name) => {

@@ -3,6 +3,7 @@
 use model::ContainerId;
 use wire::link::MasterFrame;
 
+use crate::check::{CheckKind, Outcome};
 use crate::container::{Exit, FoundContainer, Inspection};
 use crate::task::TaskKey;
 
@@ -31,6 +32,17 @@ pub enum Command {
     ContainerEnded(TaskKey, ContainerId, Exit),
     /// The engine did not stop the task's container.
     StopFailed(TaskKey, ContainerId, String),
+    /// What became of the question of a check.
+    Probed {
+        /// The task.
+        task: TaskKey,
+        /// The check.
+        kind: CheckKind,
+        /// The question.
+        number: u64,
+        /// What became of it.
+        outcome: Outcome,
+    },
     /// These are the containers that the engine holds for this agent.
     ContainersFound(Vec<FoundContainer>),
     /// A timer went off.
@@ -50,6 +62,7 @@ impl Command {
             Self::LaunchFailed(..) => "LaunchFailed",
             Self::ContainerEnded(..) => "ContainerEnded",
             Self::StopFailed(..) => "StopFailed",
+            Self::Probed { .. } => "Probed",
             Self::ContainersFound(_) => "ContainersFound",
             Self::TimerFired(_) => "TimerFired",
         }
@@ -78,6 +91,8 @@ pub enum Timer {
     AwaitRecovery(ConnectionId),
     /// The engine's containers are compared with the tasks from time to time.
     LookAgain,
+    /// A check of a task is due.
+    Check(TaskKey, ContainerId, CheckKind),
     /// A container that was asked to stop should have ended.
     StopAgain(TaskKey, ContainerId),
     /// An ended container is no longer needed.

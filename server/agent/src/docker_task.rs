@@ -126,7 +126,6 @@ fn refuse_unsupported(task: &TaskInfo, container: &ContainerInfo) -> Result<(), 
         ("container.tty_info", container.tty_info.is_some()),
         ("container.mesos", container.mesos.is_some()),
         ("command.uris", command.is_some_and(|command| !command.uris.is_empty())),
-        ("health_check", task.health_check.is_some()),
         ("check", task.check.is_some()),
         ("max_completion_time", task.max_completion_time.is_some()),
     ];

@@ -5,6 +5,7 @@ use std::time::Duration;
 use model::{ContainerId, Instant};
 use wire::link::AgentFrame;
 
+use crate::check::Probe;
 use crate::command::{ConnectionId, Timer};
 use crate::container::ContainerSpec;
 use crate::record::Record;
@@ -36,6 +37,8 @@ pub enum Effect {
     Describe(Watched),
     /// Copy the container's output into its sandbox, wait for its end, and report that.
     Watch(Watched),
+    /// Put a question to a running task and report what becomes of it.
+    Probe(Box<Probe>),
     /// Ask a container to end, and kill it after the grace period.
     Stop {
         /// The task it belongs to; a failure is reported for it.

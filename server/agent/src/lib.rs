@@ -10,6 +10,7 @@
 #![warn(clippy::wildcard_enum_match_arm)]
 
 mod agent;
+pub mod check;
 mod command;
 pub mod container;
 pub mod docker_task;

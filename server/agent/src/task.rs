@@ -154,6 +154,10 @@ pub(crate) struct News {
     pub(crate) addresses: Vec<String>,
     /// The resources of which it needed more than it had.
     pub(crate) limitation: Option<v1::TaskResourceLimitation>,
+    /// What its health check says.
+    pub(crate) healthy: Option<bool>,
+    /// What its plain check says.
+    pub(crate) check_status: Option<v1::CheckStatusInfo>,
 }
 
 impl News {
@@ -167,6 +171,8 @@ impl News {
             data: None,
             addresses: Vec::new(),
             limitation: None,
+            healthy: None,
+            check_status: None,
         }
     }
 
@@ -184,6 +190,8 @@ impl News {
             data: None,
             addresses: Vec::new(),
             limitation: None,
+            healthy: None,
+            check_status: None,
         }
     }
 

@@ -5,6 +5,7 @@
 
 mod create;
 mod credentials;
+mod inside;
 mod inspect;
 mod output;
 mod progress;

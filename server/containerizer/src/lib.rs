@@ -7,6 +7,7 @@
 
 mod docker;
 mod error;
+mod inside;
 mod noop;
 
 use std::path::Path;
@@ -17,6 +18,7 @@ use futures_util::future::BoxFuture;
 
 pub use crate::docker::{CredentialFiles, Docker, DockerConfig, OutputLimit};
 pub use crate::error::Error;
+pub use crate::inside::{Inside, TaskNetwork};
 pub use crate::noop::NoOp;
 
 /// What an engine says about itself.

@@ -207,7 +207,7 @@ impl Cluster {
                 },
                 Effect::WakeAt(at) => self.wakes_at = Some(at),
                 Effect::Call(call) => self.take(call),
-                Effect::Reply { .. } | Effect::Publish(_) => {}
+                Effect::Reply { .. } | Effect::Publish(_) | Effect::Probe(_) => {}
             }
         }
     }

@@ -7,6 +7,7 @@ use model::{
     AgentId, AppId, FrameworkId, InstanceId, OfferId, RequestId, TaskId, TaskState, Timestamp,
 };
 
+use crate::health::{Outcome, ProbeId};
 use crate::identity::DeploymentId;
 use crate::offer::Offer;
 use crate::run_spec::RunSpec;
@@ -53,6 +54,13 @@ pub enum Command {
     StatusUpdate(StatusUpdate),
     /// The moment named by the last `Effect::WakeAt` has come. Harmless at any other time.
     Tick,
+    /// What became of the question of an `Effect::Probe`; one that is not out any more changes nothing.
+    Probed {
+        /// The question.
+        probe: ProbeId,
+        /// What became of it.
+        outcome: Outcome,
+    },
     /// A new reading of the wall clock.
     WallClockRead(Timestamp),
 }

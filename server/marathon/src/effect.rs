@@ -6,6 +6,7 @@ use std::time::Duration;
 use model::{AgentId, AppId, Instant, OfferId, RecordWrite, RequestId, TaskId, Timestamp};
 use wire::marathon::Event;
 
+use crate::health::ProbeOrder;
 use crate::identity::DeploymentId;
 use crate::instance::Instance;
 use crate::run_spec::VersionedRunSpec;
@@ -24,6 +25,8 @@ pub enum Effect {
     },
     /// Call the master.
     Call(Call),
+    /// Put a question to a task, and tell what becomes of it by `Command::Probed`; one that is dropped is put again.
+    Probe(Box<ProbeOrder>),
     /// Show an event to all readers of the event stream.
     Publish(Box<Event>),
     /// Send `Command::Tick` at this moment, and forget earlier such orders.

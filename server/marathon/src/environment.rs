@@ -74,8 +74,8 @@ fn sanitised(name: &str) -> String {
 }
 
 /// Declared number and name of each port, in the order of declaration.
-fn declared(spec: &RunSpec) -> Vec<(u16, Option<&str>)> {
-    match spec.networking() {
+pub(crate) fn declared(networking: &Networking) -> Vec<(u16, Option<&str>)> {
+    match networking {
         Networking::Host { port_definitions, .. } => {
             port_definitions.iter().map(|port| (port.port, port.name.as_deref())).collect()
         }
@@ -87,7 +87,9 @@ fn declared(spec: &RunSpec) -> Vec<(u16, Option<&str>)> {
 
 fn add_ports(variables: &mut BTreeMap<String, String>, spec: &RunSpec, ports: &[u16]) {
     let Some(first) = ports.first() else { return };
-    for (index, ((number, name), port)) in declared(spec).into_iter().zip(ports).enumerate() {
+    for (index, ((number, name), port)) in
+        declared(spec.networking()).into_iter().zip(ports).enumerate()
+    {
         let value = port.to_string();
         variables.insert(format!("PORT{index}"), value.clone());
         let number = if number == 0 { *port } else { number };

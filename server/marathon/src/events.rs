@@ -2,9 +2,11 @@
 
 use model::{AppId, InstanceId, Timestamp};
 use wire::marathon::{
-    Action, ApiPost, AppTerminated, DeploymentFailed, DeploymentInfo, DeploymentPlan,
-    DeploymentStep, DeploymentSuccess, Event, GroupChangeFailed, GroupChangeSuccess,
-    InstanceChanged, IpAddress, SchedulerConnected, StatusUpdate, UnknownInstanceTerminated,
+    Action, AddHealthCheck, ApiPost, AppTerminated, DeploymentFailed, DeploymentInfo,
+    DeploymentPlan, DeploymentStep, DeploymentSuccess, Event, FailedHealthCheck, GroupChangeFailed,
+    GroupChangeSuccess, HealthStatusChanged, InstanceChanged, InstanceHealthChanged, IpAddress,
+    RemoveHealthCheck, SchedulerConnected, StatusUpdate, UnhealthyInstanceKill,
+    UnknownInstanceTerminated,
 };
 
 use crate::command::{self, Caller};
@@ -12,7 +14,7 @@ use crate::deployment;
 use crate::instance::{Condition, Instance, Task};
 use crate::matching::ports;
 use crate::render;
-use crate::run_spec::VersionedRunSpec;
+use crate::run_spec::{HealthCheck, VersionedRunSpec};
 
 /// A plan in the light form of events.
 pub fn plan(plan: &deployment::DeploymentPlan) -> DeploymentPlan {
@@ -155,4 +157,77 @@ pub(crate) fn scheduler_connected(
         master: master.to_owned(),
         timestamp: at.to_string(),
     }
+}
+
+pub(crate) fn add_health_check(
+    definition: &VersionedRunSpec,
+    check: &HealthCheck,
+    at: Timestamp,
+) -> Event {
+    Event::AddHealthCheck(AddHealthCheck {
+        app_id: definition.spec.id().to_string(),
+        health_check: render::health_check(check),
+        timestamp: at.to_string(),
+        version: definition.version.to_string(),
+    })
+}
+
+pub(crate) fn remove_health_check(app: &AppId, at: Timestamp) -> Event {
+    Event::RemoveHealthCheck(RemoveHealthCheck {
+        app_id: app.to_string(),
+        timestamp: at.to_string(),
+    })
+}
+
+pub(crate) fn failed_health_check(
+    instance: &Instance,
+    check: &HealthCheck,
+    at: Timestamp,
+) -> Event {
+    Event::FailedHealthCheck(FailedHealthCheck {
+        app_id: instance.app.to_string(),
+        health_check: render::health_check(check),
+        task_id: instance.id.to_string(),
+        timestamp: at.to_string(),
+    })
+}
+
+pub(crate) fn health_status_changed(instance: &Instance, alive: bool, at: Timestamp) -> Event {
+    let task = instance.task.as_ref().map(|task| task.id.to_string());
+    Event::HealthStatusChanged(HealthStatusChanged {
+        app_id: instance.app.to_string(),
+        instance_id: instance.id.to_string(),
+        task_id: task.unwrap_or_default(),
+        version: instance.version.to_string(),
+        alive,
+        timestamp: at.to_string(),
+    })
+}
+
+pub(crate) fn instance_health_changed(instance: &Instance, at: Timestamp) -> Event {
+    Event::InstanceHealthChanged(InstanceHealthChanged {
+        instance_id: instance.id.to_string(),
+        run_spec_id: instance.app.to_string(),
+        healthy: instance.healthy,
+        run_spec_version: instance.version.to_string(),
+        timestamp: at.to_string(),
+    })
+}
+
+pub(crate) fn unhealthy_instance_kill(
+    instance: &Instance,
+    task: &Task,
+    reason: &str,
+    at: Timestamp,
+) -> Event {
+    Event::UnhealthyInstanceKill(UnhealthyInstanceKill {
+        app_id: instance.app.to_string(),
+        task_id: task.id.to_string(),
+        instance_id: instance.id.to_string(),
+        version: instance.version.to_string(),
+        reason: reason.to_owned(),
+        host: task.host.to_string(),
+        slave_id: Some(task.agent.to_string()),
+        timestamp: at.to_string(),
+    })
 }

@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use model::{AgentId, AppId, Attributes, InstanceId, Role, TaskId, TaskState, Timestamp};
 
+use crate::health::Checks;
+
 /// Where an instance stands (marathon.md §1.3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Condition {
@@ -155,6 +157,8 @@ pub struct Instance {
     pub task: Option<Task>,
     /// What its health checks say; `None` without a result.
     pub healthy: Option<bool>,
+    /// What each of its checks has found; not stored.
+    pub checks: Checks,
 }
 
 impl Instance {
@@ -164,15 +168,37 @@ impl Instance {
             && (matches!(self.condition, Condition::Scheduled) || self.condition.is_terminal())
     }
 
-    /// Whether it serves: wanted and running.
-    pub const fn is_ready(&self) -> bool {
-        matches!(self.goal, Goal::Running) && matches!(self.condition, Condition::Running)
+    /// Whether it runs and its health checks, if there are any, say so too.
+    pub fn is_healthy(&self) -> bool {
+        let is_healthy = !self.checks.has_health_checks() || self.healthy == Some(true);
+        self.condition == Condition::Running && is_healthy
+    }
+
+    /// Whether it serves: wanted, healthy, and ready where a deployment asks for that.
+    pub fn is_ready(&self) -> bool {
+        self.goal == Goal::Running && self.is_healthy() && !self.checks.waits_for_readiness()
+    }
+
+    /// Whether it runs and has been ready since it began to: nobody waits for it any more.
+    pub fn has_settled(&self) -> bool {
+        let is_running = self.goal == Goal::Running && self.condition == Condition::Running;
+        is_running && (self.checks.has_served || self.is_ready())
     }
 
     /// Whether it counts towards the wanted number.
     pub const fn is_wanted(&self) -> bool {
         matches!(self.goal, Goal::Running)
             && !matches!(self.condition, Condition::UnreachableInactive)
+    }
+
+    /// Whether all results so far are good, and whether one is bad; what was stored where there is none yet.
+    fn verdict(&self) -> (bool, bool) {
+        let mut results = self.checks.results.iter().flatten().peekable();
+        if results.peek().is_none() {
+            return (self.healthy == Some(true), self.healthy == Some(false));
+        }
+        let is_good = results.all(|health| health.is_alive);
+        (is_good, !is_good)
     }
 
     /// The agent of its task.
@@ -211,11 +237,12 @@ impl Counts {
             return Self::default();
         }
         let state = instance.task_state();
+        let (is_healthy, is_unhealthy) = instance.verdict();
         Self {
             staged: u32::from(state == Some(TaskState::Staging)),
             running: u32::from(state == Some(TaskState::Running)),
-            healthy: u32::from(instance.healthy == Some(true)),
-            unhealthy: u32::from(instance.healthy == Some(false)),
+            healthy: u32::from(is_healthy),
+            unhealthy: u32::from(is_unhealthy),
         }
     }
 

@@ -10,6 +10,7 @@ mod instances;
 mod kills;
 mod offers;
 mod overdue;
+mod probing;
 mod recovery;
 mod redo;
 mod statuses;
@@ -61,6 +62,7 @@ pub struct Marathon {
     backoffs: Backoffs,
     statistics: BTreeMap<AppId, Arc<OfferStatistics>>,
     kills: kills::Orders,
+    probes: probing::Probes,
     subscription: subscription::Subscription,
     /// Instances whose news are not written yet.
     unwritten: BTreeSet<InstanceId>,
@@ -95,6 +97,7 @@ impl Marathon {
             Command::Rescinded(_) => {}
             Command::Tick => self.wakes_at = None, // The alarm has gone off.
             Command::StatusUpdate(update) => self.status_update(&update),
+            Command::Probed { probe, outcome } => self.probed(probe, outcome),
             Command::WallClockRead(wall) => self.state.clock = WallClock::new(self.now, wall),
         }
         self.fire_timers();
@@ -133,6 +136,7 @@ impl Marathon {
                 Timer::Kills => self.send_kills(),
                 Timer::Launch(instance) => self.check_launch(&instance),
                 Timer::Unreachable(instance) => self.check_unreachable(&instance),
+                Timer::Probe(instance, check) => self.probe(&instance, check),
                 Timer::Reconcile => self.reconcile_tasks(),
                 Timer::Confirm => self.confirm_tasks(),
                 Timer::WriteBehind => self.write_behind(),

@@ -5,6 +5,7 @@
 
 mod definition;
 mod deployment;
+mod health;
 mod queue;
 mod status;
 mod task;
@@ -12,9 +13,10 @@ mod task;
 pub(crate) use definition::posted;
 pub use definition::{app, definition};
 pub use deployment::{deployment, deployment_result, deployments, plan, step};
+pub use health::health_check;
 pub use queue::{launch_queue, queue_item};
 pub use status::{Embed, app_with_status, created_app};
-pub use task::{all_tasks, task, tasks_of, tasks_text};
+pub use task::{all_tasks, readiness_results, task, tasks_of, tasks_text};
 
 #[cfg(test)]
 mod tests;

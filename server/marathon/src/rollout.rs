@@ -56,10 +56,10 @@ fn scale(target: &VersionedRunSpec, observed: &Instances) -> NextActions {
     let kept: Vec<&Instance> =
         observed.values().map(|instance| &**instance).filter(|i| i.is_wanted()).collect();
     let leaving = observed.values().any(|instance| instance.goal == Goal::Decommissioned);
-    let ready = kept.iter().filter(|instance| instance.is_ready()).count();
+    let settled = kept.iter().filter(|instance| instance.has_settled()).count();
     let surplus = kept.len().saturating_sub(wanted);
     let schedule = wanted.saturating_sub(kept.len());
-    let is_done = surplus == 0 && ready == wanted && !leaving;
+    let is_done = surplus == 0 && settled == wanted && !leaving;
     let decommission = kill_order::choose(kept, target, surplus);
     let decommission = decommission.into_iter().map(|instance| instance.id.clone()).collect();
     NextActions { decommission, schedule, is_done }
@@ -78,14 +78,20 @@ fn restart(target: &VersionedRunSpec, observed: &Instances) -> NextActions {
     let mut serving: Vec<&Instance> = old().filter(|i| i.condition == Condition::Running).collect();
 
     let ready_new = new.iter().filter(|instance| instance.is_ready()).count();
-    let healthy = serving.len() + ready_new;
+    let sick = serving.iter().filter(|instance| !instance.is_healthy()).count();
+    let healthy = serving.len() - sick + ready_new;
     let (min, cap) = capacity(target, healthy);
-    let kill = healthy.saturating_sub(min);
+    // Each new one that serves takes the place of an old one; of the healthy ones `min` stay.
+    let spare = healthy.saturating_sub(min);
+    let replaced = (serving.len() + ready_new).saturating_sub(wanted);
+    let kill = spare.max(replaced).min(sick + spare);
     if kill > 0 {
         kill_order::sort(&mut serving, target);
+        serving.sort_by_key(|instance| instance.is_healthy());
     }
-    decommission.extend(serving.iter().take(kill).map(|instance| instance.id.clone()));
+    decommission.extend(serving.drain(..kill.min(serving.len())).map(|i| i.id.clone()));
     let surplus = new.len().saturating_sub(wanted);
+    let has_leaving = all().any(|i| i.goal == Goal::Decommissioned);
     if surplus > 0 {
         kill_order::sort(&mut new, target);
     }
@@ -95,7 +101,13 @@ fn restart(target: &VersionedRunSpec, observed: &Instances) -> NextActions {
     let holding =
         all().filter(|i| i.condition.is_active() && (i.goal == Goal::Decommissioned || !is_new(i)));
     let used = holding.count() + new.len();
-    let schedule = wanted.saturating_sub(new.len()).min(cap.saturating_sub(used));
+    let missing = wanted.saturating_sub(new.len());
+    let schedule = missing.min(cap.saturating_sub(used));
+    // Compat: the original waits for ever when sick instances fill all the room there is.
+    let sick = serving.iter().filter(|instance| !instance.is_healthy());
+    let is_stuck = missing > 0 && schedule == 0 && decommission.is_empty() && !has_leaving;
+    let making_room = sick.take(usize::from(is_stuck)).map(|instance| instance.id.clone());
+    decommission.extend(making_room);
     let only_new = all().all(|i| i.goal == Goal::Running && is_new(i));
     let is_done = surplus == 0 && ready_new == wanted && only_new;
     NextActions { decommission, schedule, is_done }

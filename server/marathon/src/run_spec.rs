@@ -6,10 +6,12 @@
 
 mod constraint;
 mod container;
+mod health_check;
 mod merge;
 mod migrate;
 mod parse;
 mod read;
+mod readiness_check;
 mod record;
 mod refusal;
 mod schema;
@@ -27,8 +29,10 @@ pub use container::{
     Container, ContainerNetwork, Networking, Parameter, PortDefinition, PortMapping, Protocol,
     Volume,
 };
+pub use health_check::{CheckPort, HealthCheck, IpProtocol, Probe, Prober, Scheme};
 pub use parse::invalid_id;
 pub use read::read;
+pub use readiness_check::ReadinessCheck;
 pub use refusal::{Refusal, Violations};
 pub use service_ports::ServicePortsExhausted;
 pub use strategy::{Backoff, KillSelection, UnreachableStrategy, UpgradeStrategy};
@@ -47,6 +51,8 @@ pub struct RunSpec {
     constraints: Vec<Constraint>,
     container: Container,
     networking: Networking,
+    health_checks: Vec<HealthCheck>,
+    readiness_check: Option<ReadinessCheck>,
     env: BTreeMap<String, String>,
     labels: BTreeMap<String, String>,
     backoff: Backoff,
@@ -124,6 +130,16 @@ impl RunSpec {
     /// Network mode with its ports.
     pub fn networking(&self) -> &Networking {
         &self.networking
+    }
+
+    /// Health checks, in the order given.
+    pub fn health_checks(&self) -> &[HealthCheck] {
+        &self.health_checks
+    }
+
+    /// What deployments ask before they count an instance.
+    pub fn readiness_check(&self) -> Option<&ReadinessCheck> {
+        self.readiness_check.as_ref()
     }
 
     /// The app's own environment.

@@ -1,5 +1,7 @@
 //! The description of a task that Mesos gets (marathon.md §7, mesos.md §4.5).
 
+mod health_check;
+
 use std::collections::BTreeMap;
 
 use model::v1::resources_to_v1;
@@ -31,6 +33,7 @@ pub fn task_info(launch: &Launch) -> Option<v1::TaskInfo> {
         command: Some(command(launch, task)),
         container: Some(container(spec, task)),
         kill_policy: grace,
+        health_check: health_check::of_task(spec, task).map(Box::new),
         labels: Some(labels(spec.labels())),
         discovery: Some(v1::DiscoveryInfo {
             visibility: v1::discovery_info::Visibility::Framework.into(),

@@ -6,6 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use model::{AppId, InstanceId, Instant};
 
+use crate::health::CheckId;
+
 /// What to look at.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Timer {
@@ -23,6 +25,8 @@ pub(crate) enum Timer {
     Reconcile,
     /// Tasks whose state was asked for and not told are to be asked for again.
     Confirm,
+    /// A check of an instance is due.
+    Probe(InstanceId, CheckId),
     /// News wait to be written.
     WriteBehind,
 }

@@ -247,6 +247,12 @@ impl World {
             Effect::CancelLaunch(container) => self.cancel_launch(machine, &container),
             Effect::Describe(watched) => self.begin_job(machine, Job::Describe(watched)),
             Effect::Watch(watched) => self.begin_job(machine, Job::Watch(watched)),
+            // Every task that is asked is well.
+            Effect::Probe(probe) => {
+                let (task, kind, number) = (probe.task, probe.kind, probe.number);
+                let outcome = agent_core::check::Outcome::Connected;
+                self.tell_agent(machine, Command::Probed { task, kind, number, outcome });
+            }
             Effect::Stop { task, name, grace } => {
                 self.trace.note(self.now, || format!("agent {machine}: stops {name}"));
                 self.begin_job(machine, Job::Stop { task, name, grace });

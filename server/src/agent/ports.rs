@@ -11,6 +11,7 @@ use tracing::{error, info};
 
 use super::engine::Containers;
 use super::link::Link;
+use super::prober::Prober;
 use crate::clock::Clock;
 
 /// The outside of the agent.
@@ -18,6 +19,7 @@ pub(super) struct Ports {
     clock: Clock,
     link: Link,
     containers: Containers,
+    prober: Prober,
     /// Label and value by which the engine finds the containers of this work directory.
     label: (&'static str, String),
     /// Armed timers in order; the number keeps two of the same moment apart.
@@ -31,10 +33,11 @@ impl Ports {
         clock: Clock,
         link: Link,
         containers: Containers,
+        prober: Prober,
         label: (&'static str, String),
         stop: CancellationToken,
     ) -> Self {
-        Self { clock, link, containers, label, timers: BTreeMap::new(), armed: 0, stop }
+        Self { clock, link, containers, prober, label, timers: BTreeMap::new(), armed: 0, stop }
     }
 
     /// Carries out one effect, or hands it to whoever does.
@@ -50,6 +53,7 @@ impl Ports {
             Effect::CancelLaunch(container) => self.containers.cancel(&container),
             Effect::Describe(watched) => self.containers.describe(watched),
             Effect::Watch(watched) => self.containers.watch(watched),
+            Effect::Probe(probe) => self.prober.ask(*probe),
             Effect::Stop { task, name, grace } => self.containers.stop(task, name, grace),
             Effect::Remove(name) => self.containers.remove(name),
             Effect::FindContainers => self.containers.find(self.label.0, self.label.1.clone()),

@@ -39,6 +39,17 @@ pub(crate) struct MarathonFlags {
     /// Most deployments that run at once.
     #[arg(long, env = "MARATHON_MAX_RUNNING_DEPLOYMENTS")]
     max_running_deployments: Option<u32>,
+    /// Most health and readiness checks by Marathon under way at once.
+    #[arg(long, env = "MARATHON_MAX_CONCURRENT_MARATHON_HEALTH_CHECKS", value_parser = at_least_one)]
+    max_concurrent_marathon_health_checks: Option<usize>,
+}
+
+fn at_least_one(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(0) => Err("at least 1 is needed".to_owned()),
+        Ok(number) => Ok(number),
+        Err(error) => Err(format!("not a number: {error}")),
+    }
 }
 
 impl MarathonFlags {
@@ -74,6 +85,9 @@ impl MarathonFlags {
             max_running_deployments: self
                 .max_running_deployments
                 .unwrap_or(default.max_running_deployments),
+            max_concurrent_probes: self
+                .max_concurrent_marathon_health_checks
+                .unwrap_or(default.max_concurrent_probes),
             ..default
         }
     }

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use marathon_core::effect::Call;
+use marathon_core::health::ProbeOrder;
 use marathon_core::{Command, Effect, Marathon, Snapshot};
 use model::{Instant, RecordWrite};
 use tokio::sync::{Notify, mpsc, watch};
-use tracing::{error, warn};
+use tracing::{debug, error, warn};
 
 use super::event_stream::Events;
 use super::handle::Replies;
@@ -30,9 +31,11 @@ impl driver::Persisting for Effect {
     fn into_write(self) -> Result<RecordWrite, Self> {
         match self {
             Self::Persist(write) => Ok(write),
-            other @ (Self::Reply { .. } | Self::Call(_) | Self::Publish(_) | Self::WakeAt(_)) => {
-                Err(other)
-            }
+            other @ (Self::Reply { .. }
+            | Self::Call(_)
+            | Self::Probe(_)
+            | Self::Publish(_)
+            | Self::WakeAt(_)) => Err(other),
         }
     }
 }
@@ -43,6 +46,7 @@ pub(super) struct Ports {
     pub(super) replies: Replies,
     pub(super) events: Events,
     pub(super) calls: mpsc::Sender<Call>,
+    pub(super) probes: mpsc::Sender<ProbeOrder>,
     /// Told when `calls` is full: the subscription starts anew and is reconciled.
     pub(super) overrun: Arc<Notify>,
     pub(super) alarm: watch::Sender<Option<Instant>>,
@@ -62,6 +66,11 @@ impl driver::Ports for Ports {
                 if self.calls.try_send(call).is_err() {
                     warn!("too many calls wait for the Mesos master; subscribing anew");
                     self.overrun.notify_one();
+                }
+            }
+            Effect::Probe(order) => {
+                if self.probes.try_send(*order).is_err() {
+                    debug!("too many health checks wait; one is put off");
                 }
             }
             Effect::Persist(write) => {

@@ -18,6 +18,7 @@ use super::config::MarathonConfig;
 use super::core::Ports;
 use super::event_stream::Events;
 use super::handle::Replies;
+use super::prober;
 use super::scheduler::Scheduler;
 use crate::clock::Clock;
 use crate::driver::{self, Fenced};
@@ -108,12 +109,14 @@ impl Candidate {
     async fn run_core(&self, core: Marathon, leadership: &Leadership) {
         let (handle, inbox) = driver::channel(&core, INBOX, leadership.lease());
         let (calls, outgoing) = mpsc::channel(CALLS);
+        let (probes, questions) = mpsc::channel(prober::QUEUE);
         let (alarm, due) = watch::channel(None);
         let overrun = Arc::new(Notify::new());
         let ports = Ports {
             replies: self.replies.clone(),
             events: self.events.clone(),
             calls,
+            probes,
             overrun: Arc::clone(&overrun),
             alarm,
         };
@@ -137,6 +140,7 @@ impl Candidate {
             ended = driver => info!(?ended, "the driver of marathon ended"),
             () = leadership.lost() => {}
             () = scheduler.run() => {}
+            () = prober::run(questions, self.config.core.max_concurrent_probes, handle.clone()) => {}
             () = alarm::ring(due, clock, handle.clone()) => {}
             () = alarm::tell_wall_clock(clock, handle) => {}
         }

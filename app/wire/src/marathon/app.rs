@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::container::{Container, Network};
+use super::health::{HealthCheck, ReadinessCheck, ReadinessCheckResult};
 use super::task::Task;
 
 /// An app with its runtime fields, as in `GET /v2/apps`; members in the original's order.
@@ -47,6 +48,9 @@ pub struct App {
     pub env: BTreeMap<String, Value>,
     /// Executor, `""` for the default one.
     pub executor: String,
+    /// Health checks.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub health_checks: Vec<HealthCheck>,
     /// Wanted number of instances.
     pub instances: u32,
     /// Labels; written even when empty.
@@ -62,6 +66,9 @@ pub struct App {
     /// Ports of host networking; absent with any other network.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub port_definitions: Option<Vec<PortDefinition>>,
+    /// Readiness checks.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub readiness_checks: Vec<ReadinessCheck>,
     /// Whether the port definitions are host ports.
     pub require_ports: bool,
     /// Time from SIGTERM to SIGKILL.
@@ -99,6 +106,9 @@ pub struct App {
     /// Running deployments that change this app.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub deployments: Option<Vec<DeploymentRef>>,
+    /// Results of readiness checks; only while a deployment changes this app.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub readiness_check_results: Option<Vec<ReadinessCheckResult>>,
     /// Tasks.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tasks: Option<Vec<Task>>,

@@ -1,7 +1,8 @@
 //! Deployments: the answer that starts one, the list of running ones, the plan inside events.
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+
+use super::health::ReadinessCheckResult;
 
 /// Answer of every request that starts a deployment, except POST of an app.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -60,7 +61,7 @@ pub struct CurrentAction {
     /// The app it changes.
     pub app: String,
     /// Results of readiness checks.
-    pub readiness_check_results: Vec<Value>,
+    pub readiness_check_results: Vec<ReadinessCheckResult>,
 }
 
 /// The plan as events carry it (the light form).

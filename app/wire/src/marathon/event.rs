@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::app::App;
 use super::deployment::{DeploymentPlan, DeploymentStep};
+use super::health::HealthCheck;
 use super::task::IpAddress;
 
 /// One event; serialises to its whole payload.
@@ -24,6 +25,24 @@ pub enum Event {
     /// A task that no instance owns ended.
     #[serde(rename = "unknown_instance_terminated_event")]
     UnknownInstanceTerminated(UnknownInstanceTerminated),
+    /// What an instance's health checks say together has changed.
+    #[serde(rename = "instance_health_changed_event")]
+    InstanceHealthChanged(InstanceHealthChanged),
+    /// An app version with a health check appears.
+    #[serde(rename = "add_health_check_event")]
+    AddHealthCheck(AddHealthCheck),
+    /// An app with a health check is removed.
+    #[serde(rename = "remove_health_check_event")]
+    RemoveHealthCheck(RemoveHealthCheck),
+    /// A health check failed and the failure counts.
+    #[serde(rename = "failed_health_check_event")]
+    FailedHealthCheck(FailedHealthCheck),
+    /// What one health check says of an instance has changed.
+    #[serde(rename = "health_status_changed_event")]
+    HealthStatusChanged(HealthStatusChanged),
+    /// An instance is killed because a health check failed too often.
+    #[serde(rename = "unhealthy_instance_kill_event")]
+    UnhealthyInstanceKill(UnhealthyInstanceKill),
     /// All instances of a removed app are gone.
     #[serde(rename = "app_terminated_event")]
     AppTerminated(AppTerminated),
@@ -67,6 +86,12 @@ impl Event {
             Self::StatusUpdate(_) => "status_update_event",
             Self::InstanceChanged(_) => "instance_changed_event",
             Self::UnknownInstanceTerminated(_) => "unknown_instance_terminated_event",
+            Self::InstanceHealthChanged(_) => "instance_health_changed_event",
+            Self::AddHealthCheck(_) => "add_health_check_event",
+            Self::RemoveHealthCheck(_) => "remove_health_check_event",
+            Self::FailedHealthCheck(_) => "failed_health_check_event",
+            Self::HealthStatusChanged(_) => "health_status_changed_event",
+            Self::UnhealthyInstanceKill(_) => "unhealthy_instance_kill_event",
             Self::AppTerminated(_) => "app_terminated_event",
             Self::GroupChangeSuccess(_) => "group_change_success",
             Self::GroupChangeFailed(_) => "group_change_failed",
@@ -164,6 +189,101 @@ pub struct UnknownInstanceTerminated {
 pub struct AppTerminated {
     /// App.
     pub app_id: String,
+    /// When.
+    pub timestamp: String,
+}
+
+/// `instance_health_changed_event`.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct InstanceHealthChanged {
+    /// Instance.
+    pub instance_id: String,
+    /// App.
+    pub run_spec_id: String,
+    /// `null` while a check has no result yet.
+    pub healthy: Option<bool>,
+    /// App version.
+    pub run_spec_version: String,
+    /// When.
+    pub timestamp: String,
+}
+
+/// `add_health_check_event`.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AddHealthCheck {
+    /// App.
+    pub app_id: String,
+    /// Its check.
+    pub health_check: HealthCheck,
+    /// When.
+    pub timestamp: String,
+    /// App version.
+    pub version: String,
+}
+
+/// `remove_health_check_event`.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RemoveHealthCheck {
+    /// App.
+    pub app_id: String,
+    /// When.
+    pub timestamp: String,
+}
+
+/// `failed_health_check_event`.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FailedHealthCheck {
+    /// App.
+    pub app_id: String,
+    /// Its check.
+    pub health_check: HealthCheck,
+    /// Compat: holds the instance's id, as in the original.
+    pub task_id: String,
+    /// When.
+    pub timestamp: String,
+}
+
+/// `health_status_changed_event`.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct HealthStatusChanged {
+    /// App.
+    pub app_id: String,
+    /// Instance.
+    pub instance_id: String,
+    /// Task, for readers of Marathon 1.3 and older.
+    pub task_id: String,
+    /// App version.
+    pub version: String,
+    /// Whether the check succeeds.
+    pub alive: bool,
+    /// When.
+    pub timestamp: String,
+}
+
+/// `unhealthy_instance_kill_event`.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct UnhealthyInstanceKill {
+    /// App.
+    pub app_id: String,
+    /// Task.
+    pub task_id: String,
+    /// Instance.
+    pub instance_id: String,
+    /// App version.
+    pub version: String,
+    /// Why the check failed last.
+    pub reason: String,
+    /// Agent's hostname.
+    pub host: String,
+    /// Agent; absent if unknown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slave_id: Option<String>,
     /// When.
     pub timestamp: String,
 }

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::health::{PostedHealthCheck, PostedReadinessCheck};
 use super::number::whole;
 
 /// Body of `POST /v2/apps`, `PUT /v2/apps/{id}` and of one element of `PUT /v2/apps`.
@@ -89,13 +90,13 @@ pub struct PostedApp {
     pub store_urls: Option<Value>,
     /// Health checks.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub health_checks: Option<Value>,
+    pub health_checks: Option<Vec<PostedHealthCheck>>,
     /// Mesos check.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub check: Option<Value>,
     /// Readiness checks.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub readiness_checks: Option<Value>,
+    pub readiness_checks: Option<Vec<PostedReadinessCheck>>,
     /// Apps or groups that must be up first.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dependencies: Option<Vec<String>>,

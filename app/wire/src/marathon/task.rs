@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::health::HealthCheckResult;
+
 /// One task, as in `GET /v2/tasks` and under `tasks` of an app; members in the original's order.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
@@ -10,7 +12,7 @@ pub struct Task {
     /// App.
     pub app_id: String,
     /// Results of the health checks; empty without health checks.
-    pub health_check_results: Vec<Value>,
+    pub health_check_results: Vec<HealthCheckResult>,
     /// Agent's hostname.
     pub host: String,
     /// Task id, `nginx.instance-<uuid>._app.1`.

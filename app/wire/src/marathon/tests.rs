@@ -16,6 +16,13 @@ fn plan() -> Value {
     serde_json::from_str(PLAN).unwrap()
 }
 
+/// As the reference shows it (marathon.md §15.4).
+fn health_check() -> Value {
+    json!({"gracePeriodSeconds": 300, "ignoreHttp1xx": false, "intervalSeconds": 60,
+        "maxConsecutiveFailures": 3, "path": "/", "portIndex": 0, "protocol": "HTTP",
+        "ipProtocol": "IPv4", "timeoutSeconds": 20, "delaySeconds": 15})
+}
+
 /// One event of each kind that is sent, as the reference shows it.
 fn events() -> Vec<Value> {
     let time = "2023-11-27T08:20:44.916Z";
@@ -36,6 +43,18 @@ fn events() -> Vec<Value> {
             "host": "10.0.0.11", "ipAddresses": [{"ipAddress": "172.17.0.2", "protocol": "IPv4"}], "ports": [31030],
             "version": time, "eventType": "status_update_event", "timestamp": time}),
         json!({"appId": "/nginx", "eventType": "app_terminated_event", "timestamp": time}),
+        json!({"instanceId": "nginx.instance-1", "runSpecId": "/nginx", "healthy": null, "runSpecVersion": time,
+            "timestamp": time, "eventType": "instance_health_changed_event"}),
+        json!({"appId": "/nginx", "eventType": "add_health_check_event", "healthCheck": health_check(),
+            "timestamp": time, "version": time}),
+        json!({"appId": "/nginx", "eventType": "remove_health_check_event", "timestamp": time}),
+        json!({"appId": "/nginx", "eventType": "failed_health_check_event", "healthCheck": health_check(),
+            "taskId": "nginx.instance-1", "timestamp": time}),
+        json!({"appId": "/nginx", "instanceId": "nginx.instance-1", "taskId": "nginx.instance-1._app.1",
+            "version": time, "alive": true, "eventType": "health_status_changed_event", "timestamp": time}),
+        json!({"appId": "/nginx", "taskId": "nginx.instance-1._app.1", "instanceId": "nginx.instance-1",
+            "version": time, "reason": "503 Service Unavailable", "host": "10.0.0.11", "slaveId": "S0",
+            "eventType": "unhealthy_instance_kill_event", "timestamp": time}),
         json!({"frameworkId": "f", "master": "10.0.0.1:5050", "eventType": "scheduler_registered_event", "timestamp": time}),
         json!({"master": "10.0.0.1:5050", "eventType": "scheduler_reregistered_event", "timestamp": time}),
         json!({"eventType": "scheduler_disconnected_event", "timestamp": time}),

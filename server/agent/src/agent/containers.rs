@@ -34,6 +34,7 @@ impl Agent {
         task.is_recovering = false;
         let name = task.container_name.clone();
         let news = ending(exit, task.kill.is_some(), &task.info);
+        let news = News { healthy: self.end_checks(key), ..news };
         let mut effects = self.tell(now, key, news);
         if let Exit::Exited { .. } = exit {
             effects.extend(self.remove_later(now, name));
@@ -100,7 +101,8 @@ impl Agent {
             (Some(FoundState::Running), Phase::Running) => {
                 let watch = Effect::Watch(watched(task));
                 let stop = if is_killed { self.stop_running(now, key) } else { Vec::new() };
-                [watch].into_iter().chain(stop).collect()
+                let checks = self.begin_checks(now, key);
+                [watch].into_iter().chain(stop).chain(checks).collect()
             }
             // Its start was not journalled; describing it completes the launch.
             (Some(FoundState::Running), Phase::Pulling | Phase::Starting) => {

@@ -8,6 +8,7 @@ use wire::link::RunTask;
 use wire::mesos::v1::task_status::Reason;
 
 use crate::Agent;
+use crate::check;
 use crate::command::LaunchFailure;
 use crate::container::Inspection;
 use crate::docker_task::{self, Refusal, Surroundings};
@@ -116,6 +117,7 @@ impl Agent {
 
     /// The order to start a task's container, from the beginning.
     pub(super) fn order_launch(&self, task: &Task) -> Result<Effect, Refusal> {
+        check::validate(&task.info).map_err(Refusal::Unsupported)?;
         if !self.settings.runs_docker {
             let text = "only DOCKER containers are supported yet, and this agent was started without the docker \
                         containerizer (--containerizers)";
@@ -228,6 +230,7 @@ impl Agent {
                 ..News::from_executor(TaskState::Running)
             };
             effects.extend(self.tell(now, key, news));
+            effects.extend(self.begin_checks(now, key));
         }
         effects
     }

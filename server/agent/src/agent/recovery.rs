@@ -49,6 +49,7 @@ impl Agent {
             tasks: OrdMap::new(),
             completed: BTreeMap::new(),
             over: BTreeSet::new(),
+            checks: Default::default(),
             removals: BTreeSet::new(),
             leaving: None,
             ended: BTreeMap::new(),

@@ -26,6 +26,7 @@ impl Agent {
             return Vec::new();
         };
         let container = task.container.to_string();
+        let news = self.repeat_checks(key, news);
         let news_state = news.state;
         let is_over = self.over.contains(&key.framework);
         let status = self.status(key, Some(container), news);
@@ -77,6 +78,8 @@ impl Agent {
             uuid: Some(Bytes::copy_from_slice(&self.uuids.next())),
             container_status: container.map(|value| container_status(value, addresses)),
             limitation: news.limitation,
+            healthy: news.healthy,
+            check_status: news.check_status,
             ..v1::TaskStatus::default()
         }
     }

@@ -24,6 +24,8 @@ struct Described {
     #[serde(default)]
     config: DescribedConfig,
     #[serde(default)]
+    host_config: DescribedHost,
+    #[serde(default)]
     network_settings: DescribedNetworks,
 }
 
@@ -32,6 +34,8 @@ struct Described {
 struct DescribedState {
     #[serde(default)]
     status: String,
+    #[serde(default)]
+    pid: u32,
     #[serde(default)]
     exit_code: i64,
     #[serde(default, rename = "OOMKilled")]
@@ -43,6 +47,13 @@ struct DescribedState {
 struct DescribedConfig {
     #[serde(default)]
     labels: Option<BTreeMap<String, String>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct DescribedHost {
+    #[serde(default)]
+    network_mode: String,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -77,6 +88,13 @@ impl Docker {
     pub(super) async fn labels(&self, name: &str) -> Result<BTreeMap<String, String>, Error> {
         let (_, described) = self.describe(name).await?;
         Ok(described.config.labels.unwrap_or_default())
+    }
+
+    /// The first process of a running container that has a network of its own.
+    pub(super) async fn process(&self, name: &str) -> Result<Option<u32>, Error> {
+        let (_, described) = self.describe(name).await?;
+        let is_own = described.host_config.network_mode != "host" && described.state.pid != 0;
+        Ok(is_own.then_some(described.state.pid))
     }
 
     /// How the container ended, `None` while it has not.

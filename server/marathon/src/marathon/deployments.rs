@@ -46,8 +46,32 @@ impl Marathon {
         }
         let id = deployment.plan.id.clone();
         self.publish(Event::DeploymentInfo(info));
+        self.tell_health_checks(&deployment);
         self.await_step(&deployment);
         self.state.deployments.insert(id, Arc::new(deployment));
+    }
+
+    /// Tells of the checks that appear and vanish with the step.
+    fn tell_health_checks(&mut self, deployment: &Deployment) {
+        let plan = &deployment.plan;
+        let wall = self.wall();
+        for action in deployment.step().into_iter().flat_map(|step| &step.actions) {
+            let is_first = plan.first_step_of(&action.app) == Some(deployment.current_step);
+            let Some(intent) = plan.intent_of(&action.app).filter(|_| is_first) else { continue };
+            match (&intent.target, &intent.original) {
+                (Some(target), _) => {
+                    for check in target.spec.health_checks() {
+                        self.publish(events::add_health_check(target, check, wall));
+                    }
+                }
+                (None, Some(original)) => {
+                    for _ in original.spec.health_checks() {
+                        self.publish(events::remove_health_check(&action.app, wall));
+                    }
+                }
+                (None, None) => {}
+            }
+        }
     }
 
     /// Notes which apps the current step waits for. An action that has reached its target once is done, whatever
@@ -57,6 +81,7 @@ impl Marathon {
         let actions = deployment.step().into_iter().flat_map(|step| &step.actions);
         let awaited = actions.filter(|action| action.kind != ActionKind::Start);
         let awaited: BTreeSet<_> = awaited.map(|action| action.app.clone()).collect();
+        awaited.iter().for_each(|app| self.watch_readiness(app));
         if awaited.is_empty() {
             self.stepping.insert(id.clone());
         }

@@ -8,6 +8,7 @@ use model::{AppId, InstanceId, Timestamp};
 use super::Marathon;
 use crate::deployment::ActionKind;
 use crate::events;
+use crate::health::Checks;
 use crate::identity;
 use crate::instance::{Condition, Counts, Goal, Instance};
 use crate::queue::QueueEntry;
@@ -23,7 +24,8 @@ pub(super) struct Tally {
     counts: Counts,
     /// Counting towards the wanted number.
     wanted: u32,
-    ready: u32,
+    /// Wanted and ready, or ready once in their present run.
+    settled: u32,
     leaving: u32,
     /// Waiting for launch, or provisioned and without a status.
     queued: u32,
@@ -36,7 +38,7 @@ impl Tally {
         Self {
             counts: Counts::of(instance),
             wanted: u32::from(instance.is_wanted()),
-            ready: u32::from(instance.is_ready()),
+            settled: u32::from(instance.has_settled()),
             leaving: u32::from(instance.goal == Goal::Decommissioned),
             queued: u32::from(queued),
             all: 1,
@@ -47,7 +49,7 @@ impl Tally {
         self.counts.sub(old.counts);
         self.counts.add(new.counts);
         self.wanted = self.wanted - old.wanted + new.wanted;
-        self.ready = self.ready - old.ready + new.ready;
+        self.settled = self.settled - old.settled + new.settled;
         self.leaving = self.leaving - old.leaving + new.leaving;
         self.queued = self.queued - old.queued + new.queued;
         self.all = self.all - old.all + new.all;
@@ -61,6 +63,7 @@ struct Relevance {
     goal: Goal,
     is_wanted: bool,
     is_ready: bool,
+    is_healthy: bool,
     is_running: bool,
     is_active: bool,
     waits: bool,
@@ -73,6 +76,7 @@ impl Relevance {
             goal: instance.goal,
             is_wanted: instance.is_wanted(),
             is_ready: instance.is_ready(),
+            is_healthy: instance.is_healthy(),
             is_running: instance.condition == Condition::Running,
             is_active: instance.condition.is_active(),
             waits: instance.waits_for_launch(),
@@ -101,7 +105,8 @@ impl Marathon {
     }
 
     /// Stores a new or changed instance and tells of a changed condition or goal.
-    pub(super) fn put(&mut self, instance: Instance, write: Write) {
+    pub(super) fn put(&mut self, mut instance: Instance, write: Write) {
+        instance.checks.has_served |= instance.is_ready();
         let instance = Arc::new(instance);
         let of_app = self.state.instances.entry(instance.app.clone()).or_default();
         let old = of_app.insert(instance.id.clone(), Arc::clone(&instance));
@@ -147,6 +152,7 @@ impl Marathon {
         self.unwritten.remove(id);
         self.timers.disarm(&Timer::Launch(id.clone()));
         self.timers.disarm(&Timer::Unreachable(id.clone()));
+        self.forget_probes(&instance);
         if let Some(task) = &instance.task {
             self.forget_kill(&task.id);
             self.subscription.unconfirmed.remove(&task.id);
@@ -244,7 +250,7 @@ impl Marathon {
         if let (ActionKind::Scale, Some(target)) = (kind, target) {
             let wanted = target.spec.instances();
             if wanted > 0 && tally.wanted == wanted {
-                let is_done = tally.ready == wanted && tally.leaving == 0;
+                let is_done = tally.settled == wanted && tally.leaving == 0;
                 return NextActions { is_done, ..NextActions::default() };
             }
         }
@@ -266,6 +272,7 @@ impl Marathon {
             incarnation: 0,
             task: None,
             healthy: None,
+            checks: Checks::of(&definition.spec),
         };
         self.put(instance, Write::Never);
     }

@@ -13,6 +13,7 @@ use model::{AppId, Resources};
 use super::Marathon;
 use super::instances::Write;
 use crate::effect::{Call, Launch};
+use crate::health::Checks;
 use crate::identity;
 use crate::instance::{Condition, Task};
 use crate::matching::{self, Placement};
@@ -145,6 +146,7 @@ impl Marathon {
         instance.condition = Condition::Provisioned;
         instance.since = wall;
         instance.healthy = None;
+        instance.checks = Checks::of(&definition.spec);
         instance.task = Some(Task {
             id: identity::task_of(&instance.id, instance.incarnation),
             agent: tray.offer.agent.clone(),

@@ -12,6 +12,7 @@ use model::{AppId, Instant, Timestamp};
 use super::Marathon;
 use crate::deployment::{Action, ActionKind, Deployment, DeploymentPlan, DeploymentStep, Intent};
 use crate::entropy::Entropy;
+use crate::health::Checks;
 use crate::identity::DeploymentId;
 use crate::instance::{Condition, Goal, Instance};
 use crate::records::{self, DamagedRecord, Path, StoredDeployment};
@@ -65,6 +66,7 @@ impl Marathon {
             backoffs: Default::default(),
             statistics: BTreeMap::new(),
             kills: Default::default(),
+            probes: Default::default(),
             subscription: Default::default(),
             unwritten: Default::default(),
             touched: Default::default(),
@@ -186,14 +188,23 @@ impl Marathon {
         Ok(())
     }
 
-    fn restore_instance(&mut self, instance: Instance) {
+    fn restore_instance(&mut self, mut instance: Instance) {
+        if let Some(definition) = self.state.definition_of(&instance) {
+            instance.checks = Checks::of(&definition.spec);
+            let is_locked = self.state.locks.contains_key(&instance.app);
+            // Whatever waited for its readiness is over.
+            if instance.condition == Condition::Running && !is_locked {
+                instance.checks.take_as_ready();
+            }
+        }
         let is_leaving = instance.goal == Goal::Decommissioned && instance.condition.is_active();
         let is_being_killed = instance.condition == Condition::Killing;
         let kill = instance.task.clone().filter(|_| is_leaving || is_being_killed);
         if instance.condition.is_unreachable() {
             self.timers.arm(self.now, Timer::Unreachable(instance.id.clone()));
         }
-        self.restore(instance);
+        self.restore(instance.clone());
+        self.watch_checks(&instance);
         if let Some(task) = kill {
             self.kill(&task);
         }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use model::TaskState;
+use model::{AppId, TaskState};
 
 use super::Marathon;
 use super::instances::Write;
@@ -53,7 +53,7 @@ impl Marathon {
     fn own_update(&mut self, mut instance: Instance, update: &StatusUpdate) {
         let news = News::of(instance.condition, condition_of(update));
         let Some(task) = instance.task.as_mut().filter(|_| news != News::Stale) else { return };
-        let before = (task.state, task.addresses.clone(), instance.healthy);
+        let before = (task.state, task.addresses.clone());
         task.state = Some(update.state);
         if !update.addresses.is_empty() {
             task.addresses.clone_from(&update.addresses);
@@ -61,14 +61,14 @@ impl Marathon {
         if news == News::Lives(Condition::Running) && task.started_at.is_none() {
             task.started_at = Some(self.state.clock.read(self.now));
         }
-        let healthy = update.healthy.or(instance.healthy);
-        let is_told = before == (task.state, task.addresses.clone(), healthy);
-        if !is_told {
-            let told = task.clone();
-            let event = events::status_update(&instance, &told, update, self.wall());
+        let task = task.clone();
+        let event = events::status_update(&instance, &task, update, self.wall());
+        let is_event = before != (task.state, task.addresses) || is_check_report(update);
+        if is_event {
             self.publish(event);
         }
-        instance.healthy = healthy;
+        let is_alive = matches!(news, News::Lives(_));
+        let is_told = !(is_alive && self.told_health(&mut instance, update)) && !is_event;
         match news {
             News::Ended(condition) => self.ended(instance, update, condition),
             // Told before or not: its time may have come.
@@ -83,6 +83,7 @@ impl Marathon {
         if instance.condition != condition {
             instance.condition = condition;
             instance.since = self.wall();
+            self.watch_checks(&instance);
         }
         self.backoffs.alive(&instance.app, self.now);
         self.watch_launch(&instance);
@@ -101,6 +102,8 @@ impl Marathon {
         let was = std::mem::replace(&mut instance.condition, condition);
         instance.since = self.wall();
         instance.healthy = None;
+        self.forget_probes(&instance);
+        instance.checks.clear();
         self.note_failure(&instance, update);
         if instance.goal == Goal::Decommissioned {
             let id = instance.id.clone();
@@ -153,9 +156,21 @@ impl Marathon {
             version: instance.version,
             timestamp: self.wall(),
         };
-        self.persist(records::put_failure(&instance.app, &failure));
-        self.change_app(&instance.app, |app| app.last_failure = Some(Arc::new(failure)));
+        self.keep_failure(&instance.app, failure);
     }
+
+    pub(super) fn keep_failure(&mut self, app: &AppId, failure: TaskFailure) {
+        self.persist(records::put_failure(app, &failure));
+        self.change_app(app, |app| app.last_failure = Some(Arc::new(failure)));
+    }
+}
+
+/// Whether the update tells a result of a check of Mesos.
+fn is_check_report(update: &StatusUpdate) -> bool {
+    matches!(
+        update.reason.as_deref(),
+        Some("REASON_TASK_HEALTH_CHECK_STATUS_UPDATED" | "REASON_TASK_CHECK_STATUS_UPDATED")
+    )
 }
 
 /// What a told condition means for an instance whose own condition is known.

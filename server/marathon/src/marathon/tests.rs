@@ -2,6 +2,7 @@
 
 mod backing_off;
 mod changing;
+mod checking;
 mod conditions;
 mod creating;
 mod failing;

@@ -59,6 +59,7 @@ fn on(offer: &Offer) -> Instance {
         incarnation: 1,
         task: Some(task),
         healthy: None,
+        checks: Default::default(),
     }
 }
 

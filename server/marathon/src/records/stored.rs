@@ -138,6 +138,7 @@ impl StoredInstance {
             incarnation: self.incarnation,
             task: self.task.map(StoredTask::restore).transpose()?,
             healthy: self.healthy,
+            checks: Default::default(),
         })
     }
 }

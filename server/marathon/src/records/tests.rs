@@ -59,6 +59,7 @@ fn an_instance_reads_back_as_it_was() {
             addresses: vec!["172.17.0.2".parse().unwrap(), "::1".parse().unwrap()],
         }),
         healthy: Some(true),
+        checks: Default::default(),
         id: id.clone(),
     };
     let write = put_instance(&instance);

@@ -7,6 +7,7 @@ use wire::marathon::{
     UnreachableWindow, Volume,
 };
 
+use super::health::readiness_check;
 use crate::run_spec::{
     Command, Constraint, Networking, RunSpec, UnreachableStrategy, VersionedRunSpec,
 };
@@ -34,6 +35,7 @@ pub fn definition(spec: &RunSpec) -> App {
         disk: spec.disk().to_f64(),
         env: spec.env().iter().map(|(name, value)| (name.clone(), value.as_str().into())).collect(),
         executor: String::new(),
+        health_checks: spec.health_checks().iter().map(super::health_check).collect(),
         instances: spec.instances(),
         labels: spec.labels().clone(),
         max_launch_delay_seconds: spec.backoff().max.as_secs(),
@@ -41,6 +43,7 @@ pub fn definition(spec: &RunSpec) -> App {
         gpus: 0,
         networks: vec![network(spec.networking())],
         port_definitions: port_definitions(spec.networking()),
+        readiness_checks: spec.readiness_check().into_iter().map(readiness_check).collect(),
         require_ports: matches!(spec.networking(), Networking::Host { require_ports: true, .. }),
         task_kill_grace_period_seconds: spec.task_kill_grace_period().map(|time| time.as_secs()),
         user: spec.user().map(ToOwned::to_owned),

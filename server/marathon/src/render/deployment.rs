@@ -10,11 +10,11 @@ use crate::snapshot::Snapshot;
 
 /// `GET /v2/deployments`.
 pub fn deployments(snapshot: &Snapshot) -> Vec<Deployment> {
-    snapshot.deployments.values().map(|running| deployment(running)).collect()
+    snapshot.deployments.values().map(|running| deployment(snapshot, running)).collect()
 }
 
 /// One running deployment.
-pub fn deployment(running: &deployment::Deployment) -> Deployment {
+pub fn deployment(snapshot: &Snapshot, running: &deployment::Deployment) -> Deployment {
     let plan = &running.plan;
     let actions = running.step().map_or(&[][..], |step| &step.actions);
     Deployment {
@@ -28,7 +28,7 @@ pub fn deployment(running: &deployment::Deployment) -> Deployment {
             .map(|action| CurrentAction {
                 action: action.kind.name().to_owned(),
                 app: action.app.to_string(),
-                readiness_check_results: Vec::new(),
+                readiness_check_results: super::readiness_results(snapshot, &action.app),
             })
             .collect(),
         current_step: count(running.current_step),

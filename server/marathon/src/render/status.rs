@@ -2,7 +2,7 @@
 
 use wire::marathon::{App, DeploymentRef, TaskFailure};
 
-use super::{definition, tasks_of};
+use super::{definition, readiness_results, tasks_of};
 use crate::effect::Deploying;
 use crate::snapshot::{self, Snapshot};
 
@@ -15,17 +15,29 @@ pub struct Embed {
     pub counts: bool,
     /// `deployments`.
     pub deployments: bool,
+    /// `readinessCheckResults`, while a deployment changes the app.
+    pub readiness: bool,
     /// `lastTaskFailure`, if there was one.
     pub last_task_failure: bool,
 }
 
 impl Embed {
     /// What a list of apps always has.
-    pub const LIST: Self =
-        Self { tasks: false, counts: true, deployments: true, last_task_failure: false };
+    pub const LIST: Self = Self {
+        tasks: false,
+        counts: true,
+        deployments: true,
+        readiness: false,
+        last_task_failure: false,
+    };
     /// What a single app always has.
-    pub const SINGLE: Self =
-        Self { tasks: true, counts: true, deployments: true, last_task_failure: true };
+    pub const SINGLE: Self = Self {
+        tasks: true,
+        counts: true,
+        deployments: true,
+        readiness: false,
+        last_task_failure: true,
+    };
 
     /// Adds what a value of the `embed` parameter asks for; unknown ones are ignored.
     #[must_use]
@@ -38,6 +50,7 @@ impl Embed {
             "tasks" => (self.tasks, self.deployments) = (true, true),
             "counts" => self.counts = true,
             "deployments" => self.deployments = true,
+            "readiness" => self.readiness = true,
             "lastTaskFailure" => self.last_task_failure = true,
             "failures" => {
                 (self.tasks, self.deployments, self.last_task_failure) = (true, true, true);
@@ -62,6 +75,8 @@ pub fn app_with_status(snapshot: &Snapshot, app: &snapshot::App, embed: Embed) -
             let lock = snapshot.locks.get(id).into_iter();
             lock.map(|deployment| DeploymentRef { id: deployment.to_string() }).collect()
         }),
+        readiness_check_results: (embed.readiness && snapshot.locks.contains_key(id))
+            .then(|| readiness_results(snapshot, id)),
         tasks: embed.tasks.then(|| tasks_of(snapshot, id)),
         last_task_failure: failure.map(|failure| task_failure(id, failure)),
         ..super::app(&app.definition)

@@ -3,8 +3,9 @@
 use std::fmt::Write as _;
 use std::net::IpAddr;
 
-use wire::marathon::{IpAddress, Task};
+use wire::marathon::{HealthCheckResult, IpAddress, ReadinessCheckResult, ReadinessResponse, Task};
 
+use crate::health::Health;
 use crate::instance::{Condition, Instance};
 use crate::matching::ports;
 use crate::run_spec::RunSpec;
@@ -20,7 +21,7 @@ pub fn task(instance: &Instance) -> Option<Task> {
     let state = instance.task_state().map_or("TASK_STAGING", model::TaskState::name);
     Some(Task {
         app_id: instance.app.to_string(),
-        health_check_results: Vec::new(),
+        health_check_results: health_check_results(instance),
         host: task.host.to_string(),
         id: task.id.to_string(),
         ip_addresses: task.addresses.iter().copied().map(address).collect(),
@@ -36,6 +37,42 @@ pub fn task(instance: &Instance) -> Option<Task> {
         zone: None,
         role: task.role.to_string(),
     })
+}
+
+/// What is known of each check, in the order of the definition; checks without a result are left out.
+fn health_check_results(instance: &Instance) -> Vec<HealthCheckResult> {
+    let time = |at: Option<model::Timestamp>| at.map(|at| at.to_rfc3339_millis());
+    let known = instance.checks.results.iter().flatten();
+    let result = |health: &Health| HealthCheckResult {
+        alive: health.is_alive,
+        consecutive_failures: health.consecutive_failures,
+        first_success: time(health.first_success),
+        last_success: time(health.last_success),
+        last_failure: time(health.last_failure),
+        last_failure_cause: health.last_failure_cause.clone(),
+        // Compat: the plain id, not the log form of the original (marathon.md §4.2).
+        instance_id: instance.id.to_string(),
+    };
+    known.map(result).collect()
+}
+
+/// What the readiness checks of an app's instances have found.
+pub fn readiness_results(snapshot: &Snapshot, app: &model::AppId) -> Vec<ReadinessCheckResult> {
+    let result = |instance: &Instance| {
+        let found = instance.checks.readiness.as_ref()?;
+        let answer = found.last_answer.as_ref();
+        Some(ReadinessCheckResult {
+            name: found.name.clone(),
+            task_id: instance.task.as_ref()?.id.to_string(),
+            ready: found.is_ready,
+            last_response: answer.map(|answer| ReadinessResponse {
+                status: answer.status,
+                content_type: answer.content_type.clone(),
+                body: answer.body.clone(),
+            }),
+        })
+    };
+    snapshot.instances_of(app).filter_map(|instance| result(instance)).collect()
 }
 
 /// The tasks of one app, without service ports.

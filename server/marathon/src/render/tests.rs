@@ -59,6 +59,7 @@ fn instance(id: &str, host: &str, agent: &str, state: Option<TaskState>) -> Arc<
             addresses: if is_running { vec!["172.17.0.2".parse().unwrap()] } else { Vec::new() },
         }),
         healthy: None,
+        checks: Default::default(),
     })
 }
 
@@ -208,7 +209,7 @@ fn a_running_deployment() {
     );
     let accepted =
         Deployment { current_step: 0, ..(**snapshot.deployments.values().next().unwrap()).clone() };
-    let body = json_of(deployment(&accepted));
+    let body = json_of(deployment(&Snapshot::default(), &accepted));
     assert_eq!((&body["currentStep"], &body["currentActions"]), (&json!(0), &json!([])));
 }
 

@@ -57,6 +57,7 @@ fn instance(id: InstanceId, number: usize, version: Timestamp, condition: Condit
         incarnation: 1,
         task: (condition != Condition::Scheduled).then_some(task),
         healthy: None,
+        checks: Default::default(),
     }
 }
 
@@ -100,6 +101,48 @@ fn each_new_instance_that_serves_lets_one_old_one_go() {
     }
     let done = next_actions(ActionKind::Restart, Some(&target), &instances(&[new(3)]));
     assert_eq!(done, NextActions { is_done: true, ..NextActions::default() });
+}
+
+/// Instances of an app with a health check that says `healthy` of each.
+fn checked(groups: &[(usize, Timestamp, bool)]) -> Instances {
+    let mut all = Instances::new();
+    for (count, version, healthy) in groups {
+        for _ in 0..*count {
+            let number = all.len();
+            let id = InstanceId::new(format!("a.instance-{number:04}"));
+            let mut instance = instance(id.clone(), number, *version, Condition::Running);
+            instance.checks.results = vec![None];
+            instance.healthy = Some(*healthy);
+            all.insert(id, Arc::new(instance));
+        }
+    }
+    all
+}
+
+#[test]
+fn sick_old_instances_are_no_capacity_and_go_before_healthy_ones() {
+    // N, min, over, old healthy, old sick, new healthy -> killed (the sick ones of them), started.
+    let table = [
+        (3, 0.5, 0.0, (2, 1, 0), (1, 1), 0),
+        (3, 0.3, 1.0, (2, 1, 0), (1, 1), 3),
+        (2, 1.0, 1.0, (0, 2, 0), (0, 0), 2),
+        (2, 1.0, 1.0, (0, 2, 1), (1, 1), 1),
+        (2, 1.0, 1.0, (0, 2, 2), (2, 2), 0),
+        (2, 1.0, 1.0, (1, 1, 1), (1, 1), 1),
+        // No room for a new one but in the place of a sick one.
+        (2, 1.0, 0.0, (0, 2, 0), (1, 1), 0),
+        (2, 0.5, 0.0, (0, 2, 0), (1, 1), 0),
+    ];
+    for (wanted, min, over, (healthy, sick, new), (killed, killed_sick), started) in table {
+        let observed = checked(&[(healthy, OLD, true), (sick, OLD, false), (new, NEW, true)]);
+        let target = target(wanted, min, over);
+        let next = next_actions(ActionKind::Restart, Some(&target), &observed);
+        let case = format!("{wanted} {min}/{over} of {healthy} + {sick} + {new}");
+        assert_eq!((next.decommission.len(), next.schedule), (killed, started), "{case}");
+        let of_sick = numbers(&next.decommission);
+        let of_sick = of_sick.iter().filter(|number| (healthy..healthy + sick).contains(number));
+        assert_eq!(of_sick.count(), killed_sick, "{case}");
+    }
 }
 
 #[test]

@@ -52,6 +52,8 @@ fn overlay(old: PostedApp, update: PostedApp) -> PostedApp {
         networks: update.networks.or(old.networks),
         port_definitions: update.port_definitions.or(old.port_definitions),
         require_ports: update.require_ports.or(old.require_ports),
+        health_checks: update.health_checks.or(old.health_checks),
+        readiness_checks: update.readiness_checks.or(old.readiness_checks),
         env: update.env.or(old.env),
         labels: update.labels.or(old.labels),
         dependencies: update.dependencies.or(old.dependencies),

@@ -2,6 +2,7 @@
 
 mod constraints;
 mod docker;
+mod health;
 mod networking;
 mod unbuilt;
 
@@ -16,6 +17,7 @@ use super::{
     Backoff, Command, Container, KillSelection, Refusal, RunSpec, UnreachableStrategy,
     UpgradeStrategy, Violations, migrate, schema,
 };
+use crate::environment;
 
 /// Label of apps that may never run twice.
 const SINGLE_INSTANCE: &str = "MARATHON_SINGLE_INSTANCE_APP";
@@ -55,6 +57,11 @@ fn assemble(posted: &PostedApp, found: &mut Violations) -> Option<RunSpec> {
     let role = Role::new(posted.role.as_deref().unwrap_or("*"));
     found.check(role.as_str() != "*", "/role", format!("got {role}, expected one of: *"));
     unbuilt::check(posted, found);
+    let networking = networking::parse(posted, found);
+    let names = environment::declared(&networking).into_iter().map(|(_, name)| name);
+    let ports = health::Ports { count: names.len(), names: names.flatten().collect() };
+    let health_checks = health::health_checks(posted, &ports, found);
+    let readiness_check = health::readiness_check(posted, &ports, found);
     let selection = posted.kill_selection.as_deref().and_then(KillSelection::from_name);
     let spec = RunSpec {
         id: id.unwrap_or_else(PathId::root),
@@ -65,7 +72,9 @@ fn assemble(posted: &PostedApp, found: &mut Violations) -> Option<RunSpec> {
         disk: quantity(posted.disk, 0.0),
         instances: posted.instances.map_or(1, |count| u32::try_from(count).unwrap_or(u32::MAX)),
         constraints: constraints::parse(posted.constraints.as_deref().unwrap_or_default(), found),
-        networking: networking::parse(posted, found),
+        health_checks,
+        readiness_check,
+        networking,
         env: env_of(posted),
         labels: posted.labels.clone().unwrap_or_default(),
         backoff: backoff_of(posted),

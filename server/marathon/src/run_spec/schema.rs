@@ -3,6 +3,8 @@
 //! A definition that breaks these is "Invalid JSON" in the original, before any rule is looked at.
 //! Source: marathon.md §6.1-§6.3 (the RAML types of the original).
 
+mod health;
+
 use std::fmt::Display;
 
 use wire::marathon::{
@@ -75,6 +77,7 @@ pub(super) fn check(posted: &PostedApp) -> Result<(), Refusal> {
     if let Some(container) = &posted.container {
         check_container(&mut found, container);
     }
+    health::check(&mut found, posted);
     found.or_schema()
 }
 

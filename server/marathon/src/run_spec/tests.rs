@@ -3,6 +3,7 @@
 mod catalogue;
 mod docker;
 mod guide;
+mod health;
 mod properties;
 mod updates;
 

@@ -34,6 +34,7 @@ fn launch(posted: Value, ports: &[u16]) -> Launch {
         incarnation: 1,
         task: Some(task),
         healthy: None,
+        checks: Default::default(),
     };
     Launch {
         instance: Arc::new(instance),
@@ -49,6 +50,44 @@ fn nginx() -> Value {
             "portMappings": [{"containerPort": 80, "hostPort": 31030, "servicePort": 33180,
                 "protocol": "tcp", "name": "http"},
                 {"containerPort": 0, "protocol": "udp,tcp"}]}}})
+}
+
+#[test]
+fn the_check_of_mesos_asks_the_container_at_its_own_port() {
+    let described = |check: Value, network: Value| {
+        let mut posted = nginx();
+        posted.as_object_mut().unwrap().extend(network.as_object().unwrap().clone());
+        posted["healthChecks"] = json!([{"path": "/marathon"}, check]);
+        let info = task_info(&launch(posted, &[31_030, 31_500])).unwrap();
+        serde_json::to_value(info.health_check).unwrap()
+    };
+    let http = described(
+        json!({"protocol": "MESOS_HTTPS", "path": "/up", "delaySeconds": 1, "intervalSeconds": 2,
+        "timeoutSeconds": 3, "maxConsecutiveFailures": 4, "gracePeriodSeconds": 5}),
+        json!({}),
+    );
+    assert_eq!(
+        http,
+        json!({"type": "HTTP", "delay_seconds": 1.0, "interval_seconds": 2.0, "timeout_seconds": 3.0,
+            "consecutive_failures": 4, "grace_period_seconds": 5.0,
+            "http": {"protocol": "IPv4", "scheme": "https", "port": 80, "path": "/up"}})
+    );
+    let same = described(json!({"protocol": "MESOS_TCP", "portIndex": 1}), json!({}));
+    assert_eq!(
+        same["tcp"],
+        json!({"protocol": "IPv4", "port": 31500}),
+        "the container's is the host's"
+    );
+    let host = json!({"container": {"docker": {"image": "a", "network": "HOST"}},
+        "portDefinitions": [{"port": 0}, {"port": 0}]});
+    let host = described(json!({"protocol": "MESOS_TCP", "portIndex": 1}), host);
+    assert_eq!(host["tcp"]["port"], 31_500);
+    let command =
+        described(json!({"protocol": "COMMAND", "command": {"value": "true"}}), json!({}));
+    assert_eq!(
+        (&command["type"], &command["command"]["value"]),
+        (&json!("COMMAND"), &json!("true"))
+    );
 }
 
 #[test]

@@ -147,6 +147,11 @@ impl World {
                 let incarnation = self.nodes[node].incarnation;
                 self.schedule(at.max(self.now), Event::Node { node, incarnation, what });
             }
+            // Every task that is asked is well.
+            Effect::Probe(order) => {
+                let outcome = marathon_core::health::Outcome::Connected;
+                self.tell_marathon(node, Command::Probed { probe: order.id, outcome });
+            }
             Effect::Call(call) => {
                 let is_terminal = |world: &Self| match &call {
                     Call::Acknowledge { uuid, .. } => world.check.updates.is_terminal(uuid),

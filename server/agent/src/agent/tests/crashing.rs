@@ -302,6 +302,7 @@ impl World {
                     self.live().cancelled.insert(container);
                 }
                 Effect::Describe(watched) => self.live().jobs.push_back(Job::Describe(watched)),
+                Effect::Probe(probe) => panic!("no task here has a check: {probe:?}"),
                 Effect::Watch(watched) => self.live().jobs.push_back(Job::Watch(watched)),
                 Effect::Stop { name, .. } => self.live().jobs.push_back(Job::Stop(name)),
                 Effect::Remove(name) => self.live().jobs.push_back(Job::Remove(name)),

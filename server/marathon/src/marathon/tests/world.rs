@@ -18,6 +18,7 @@ use wire::marathon::Event;
 use crate::command::{AfterKill, AppChange, ChangeApps, KillTasks, StatusUpdate, TaskSelection};
 use crate::deployment::Deployment;
 use crate::effect::{Call, Deploying, Effect, Launch, Refusal, Reply};
+use crate::health::{Answer, Outcome, ProbeOrder};
 use crate::instance::{Condition, Instance};
 use crate::offer::Offer;
 use crate::run_spec::RunSpec;
@@ -44,6 +45,12 @@ pub(super) struct World {
     pub(super) holds_tasks: bool,
     /// Launches vanish on their way to the master.
     pub(super) loses_launches: bool,
+    /// Kills vanish on their way to the master.
+    pub(super) loses_kills: bool,
+    /// What every probe finds; `None`: they wait in `probes`.
+    pub(super) finds: Option<Outcome>,
+    /// Questions that are not answered yet.
+    pub(super) probes: Vec<ProbeOrder>,
     /// Effects performed so far: durable writes one by one, then what follows from them.
     pub(super) performed: usize,
     /// The process dies when so many effects have been performed; what it still had to do is lost.
@@ -111,6 +118,9 @@ pub(super) fn world_of(agents: &[&str]) -> World {
         minted_offers: 0,
         holds_tasks: false,
         loses_launches: false,
+        loses_kills: false,
+        finds: Some(healthy()),
+        probes: Vec::new(),
         performed: 0,
         dies_after: None,
         deaths: 0,
@@ -128,6 +138,11 @@ pub(super) fn world_of(agents: &[&str]) -> World {
     }
     world.subscribe();
     world
+}
+
+fn healthy() -> Outcome {
+    let (content_type, body) = (String::new(), String::new());
+    Outcome::Answered(Answer { status: 200, reason: "OK".to_owned(), content_type, body })
 }
 
 fn start(now: Instant, seed: u128) -> Start {
@@ -149,6 +164,7 @@ impl World {
     pub(super) fn restart(&mut self) {
         self.deaths += 1;
         self.replies.clear();
+        self.probes.clear();
         let seed = u128::from(self.now.as_nanos()) + self.deaths as u128 * 7;
         let stored = self.records.iter().map(|(path, value)| (path.as_str(), value));
         self.core = Marathon::recover(start(self.now, seed), stored).unwrap();
@@ -185,6 +201,7 @@ impl World {
             }
             Effect::Publish(event) => self.events.push((**event).clone()),
             Effect::WakeAt(at) => self.wakes_at = Some(*at),
+            Effect::Probe(order) => self.probes.push((**order).clone()),
             Effect::Call(call) => {
                 self.calls.push(call.clone());
                 self.take_call(call.clone());
@@ -206,6 +223,7 @@ impl World {
                 }
             }
             Call::Accept { offer, launches, refuse } => self.accept(&offer, &launches, refuse),
+            Call::Kill { .. } if self.loses_kills => {}
             Call::Kill { task, agent } => match self.tasks.get(&task).map(|task| task.state) {
                 Some(_) if agent.as_ref().is_some_and(|agent| !self.is_reachable(agent)) => {}
                 Some(state) if state.is_terminal() => {}
@@ -293,7 +311,11 @@ impl World {
     /// Lets the master and the agents say all they have to say.
     pub(super) fn settle(&mut self) {
         for _ in 0..10_000 {
-            if !self.deliver_answers() && !self.deliver_updates() && !self.deliver_offers() {
+            if !self.deliver_answers()
+                && !self.deliver_updates()
+                && !self.deliver_offers()
+                && !self.answer_probes()
+            {
                 return;
             }
         }
@@ -303,6 +325,13 @@ impl World {
     fn deliver_answers(&mut self) -> bool {
         let Some(answer) = self.answers.pop_front() else { return false };
         self.send(Command::StatusUpdate(answer));
+        true
+    }
+
+    fn answer_probes(&mut self) -> bool {
+        let Some(outcome) = self.finds.clone() else { return false };
+        let Some(order) = self.probes.pop() else { return false };
+        self.send(Command::Probed { probe: order.id, outcome });
         true
     }
 

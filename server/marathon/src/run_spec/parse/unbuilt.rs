@@ -24,9 +24,7 @@ pub(super) fn check(posted: &PostedApp, found: &mut Violations) {
         ("fetch", &posted.fetch),
         ("uris", &posted.uris),
         ("storeUrls", &posted.store_urls),
-        ("healthChecks", &posted.health_checks),
         ("check", &posted.check),
-        ("readinessChecks", &posted.readiness_checks),
         ("residency", &posted.residency),
         ("resourceLimits", &posted.resource_limits),
     ] {

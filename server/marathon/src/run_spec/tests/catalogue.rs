@@ -296,8 +296,6 @@ fn strategies_and_roles_have_limits() {
 fn members_without_effect_are_refused_by_name() {
     let docker = |more: Value| json!({"container": {"docker": with(json!({"image": "a", "network": "BRIDGE"}), more)}});
     for (change, path) in [
-        (json!({"healthChecks": [{"protocol": "HTTP"}]}), "/healthChecks"),
-        (json!({"readinessChecks": [{}]}), "/readinessChecks"),
         (json!({"check": {"tcp": {"port": 1}}}), "/check"),
         (json!({"fetch": [{"uri": "http://a/b"}]}), "/fetch"),
         (json!({"uris": ["http://a/b"]}), "/uris"),

@@ -93,7 +93,7 @@ impl Cluster {
                 Effect::Reply { reply, .. } => answer = Some(reply),
                 Effect::Call(call) => state.calls.push(call),
                 Effect::Publish(event) => self.events.publish(*event),
-                Effect::Persist(_) | Effect::WakeAt(_) => {}
+                Effect::Persist(_) | Effect::Probe(_) | Effect::WakeAt(_) => {}
             }
         }
         answer

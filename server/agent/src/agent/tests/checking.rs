@@ -1,0 +1,156 @@
+//! Checks from the first question to the end of the task (mesos.md §5.4).
+
+use model::TaskState;
+use wire::mesos::v1;
+use wire::mesos::v1::task_status::Reason;
+
+use super::harness::{Harness, key, launch, state_of, update, updates};
+use crate::check::{CheckKind, Outcome, Probe, Question};
+use crate::container::{FoundContainer, FoundState};
+use crate::fixtures::nginx_task;
+use crate::{Command, Effect};
+
+/// nginx with an HTTP check: first after 15 s, then every 10 s; 10 s of grace; the second failure ends it.
+fn checked(task: &str) -> v1::TaskInfo {
+    let http = v1::health_check::HttpCheckInfo {
+        port: 80,
+        path: Some("/health".to_owned()),
+        ..Default::default()
+    };
+    let check = v1::HealthCheck {
+        r#type: Some(v1::health_check::Type::Http.into()),
+        http: Some(http),
+        consecutive_failures: Some(2),
+        ..Default::default()
+    };
+    v1::TaskInfo { health_check: Some(Box::new(check)), ..nginx_task(task, 31_000) }
+}
+
+fn running(info: v1::TaskInfo) -> (Harness, model::ContainerId) {
+    let mut harness = Harness::admitted();
+    let launch = launch(&harness.run_info(info));
+    harness.apply(Command::ImageReady(launch.task.clone(), launch.container.clone()));
+    harness.apply(Command::ContainerLaunched(
+        launch.task.clone(),
+        launch.container.clone(),
+        super::harness::inspection(),
+    ));
+    harness.acknowledge_head("t");
+    harness.acknowledge_head("t");
+    (harness, launch.container)
+}
+
+fn probe(effects: &[Effect]) -> Option<Probe> {
+    effects.iter().find_map(|effect| match effect {
+        Effect::Probe(probe) => Some(Probe::clone(probe)),
+        _ => None,
+    })
+}
+
+fn answer(harness: &mut Harness, probe: &Probe, outcome: Outcome) -> Vec<Effect> {
+    let (task, kind, number) = (probe.task.clone(), probe.kind, probe.number);
+    harness.apply(Command::Probed { task, kind, number, outcome })
+}
+
+#[test]
+fn a_task_is_asked_in_its_time_and_its_health_is_told() {
+    let (mut harness, container) = running(checked("t"));
+    assert_eq!(probe(&harness.pass(14)), None);
+    let first = probe(&harness.pass(1)).unwrap();
+    let path = "/health".to_owned();
+    assert_eq!(first.question, Question::Http { is_tls: false, port: 80, path, is_v6: false });
+    assert_eq!((&first.container, first.kind), (&container, CheckKind::Health));
+    assert_eq!(first.name, format!("mesos-S5.{container}"));
+    let told = update(&answer(&mut harness, &first, Outcome::Answered(200))).status;
+    assert_eq!((told.state(), told.healthy), (v1::TaskState::TaskRunning, Some(true)));
+    assert_eq!(told.reason(), Reason::TaskHealthCheckStatusUpdated);
+    let network = &told.container_status.unwrap().network_infos[0];
+    assert_eq!(network.ip_addresses[0].ip_address(), "172.17.0.2", "the container's own address");
+    harness.acknowledge_head("t");
+    // Answered: again after the interval; and the overdue timer of the first question asks nothing.
+    let second = probe(&harness.pass(10)).unwrap();
+    assert!(updates(&answer(&mut harness, &second, Outcome::Answered(302))).is_empty(), "no news");
+    assert_eq!(probe(&harness.pass(9)), None);
+    assert!(probe(&harness.pass(1)).is_some());
+}
+
+#[test]
+fn every_counted_failure_is_told_and_the_last_one_ends_the_task() {
+    let (mut harness, container) = running(checked("t"));
+    let mut failures = Vec::new();
+    let mut probed = probe(&harness.pass(15)).unwrap();
+    for _ in 0..2 {
+        failures = answer(&mut harness, &probed, Outcome::Answered(503));
+        let told = update(&failures).status;
+        assert_eq!((told.state(), told.healthy), (v1::TaskState::TaskRunning, Some(false)));
+        assert_eq!(told.message(), "Unexpected HTTP response code: 503");
+        harness.acknowledge_head("t");
+        if let Some(next) = probe(&harness.pass(10)) {
+            probed = next;
+        }
+    }
+    assert!(failures.iter().any(|effect| matches!(effect, Effect::Stop { .. })), "{failures:?}");
+    assert_eq!(harness.state("t"), TaskState::Killing);
+    assert_eq!(probe(&harness.pass(60)), None, "a task that has to end is not asked any more");
+    let told = harness.ended("t", &container, 137);
+    harness.acknowledge_head("t");
+    let last = harness.agent.snapshot().tasks[&key("t")].statuses.last().unwrap().clone();
+    assert_eq!((last.state(), last.healthy), (v1::TaskState::TaskKilled, Some(false)), "{told:?}");
+}
+
+#[test]
+fn late_answers_count_for_nothing() {
+    let (mut harness, _) = running(checked("t"));
+    let late = probe(&harness.pass(15)).unwrap();
+    assert_eq!(probe(&harness.pass(24)), None);
+    let again = probe(&harness.pass(1)).unwrap();
+    assert!(answer(&mut harness, &late, Outcome::Answered(503)).is_empty());
+    assert_eq!(
+        update(&answer(&mut harness, &again, Outcome::Connected)).status.healthy,
+        Some(true)
+    );
+    assert!(answer(&mut harness, &again, Outcome::Answered(503)).is_empty(), "answered twice");
+}
+
+#[test]
+fn a_task_that_ends_by_itself_is_asked_no_more() {
+    let (mut harness, container) = running(checked("t"));
+    let out = probe(&harness.pass(15)).unwrap();
+    let ended = harness.ended("t", &container, 0);
+    assert_eq!(update(&ended).status.healthy, None);
+    assert!(answer(&mut harness, &out, Outcome::Answered(200)).is_empty());
+    assert_eq!(probe(&harness.pass(60)), None);
+}
+
+#[test]
+fn a_new_process_goes_on_checking_with_what_was_told() {
+    let (mut harness, container) = running(checked("t"));
+    let first = probe(&harness.pass(15)).unwrap();
+    answer(&mut harness, &first, Outcome::Answered(200));
+    harness.acknowledge_head("t");
+    harness.restart();
+    harness.apply(Command::ContainersFound(vec![FoundContainer {
+        name: format!("mesos-S5.{container}"),
+        labels: Default::default(),
+        state: FoundState::Running,
+    }]));
+    harness.reconnect();
+    let second = probe(&harness.pass(15)).unwrap();
+    assert!(
+        updates(&answer(&mut harness, &second, Outcome::Answered(200))).is_empty(),
+        "known to be healthy"
+    );
+    let third = probe(&harness.pass(10)).unwrap();
+    let told = update(&answer(&mut harness, &third, Outcome::Answered(500)));
+    assert_eq!((state_of(&told), told.status.healthy), (TaskState::Running, Some(false)));
+}
+
+#[test]
+fn checks_that_make_no_sense_are_refused_at_launch() {
+    let mut harness = Harness::admitted();
+    let mut info = checked("t");
+    info.health_check.as_mut().unwrap().http.as_mut().unwrap().port = 70_000;
+    let told = update(&harness.run_info(info));
+    assert_eq!(state_of(&told), TaskState::Error);
+    assert_eq!(told.status.message(), "70000 is no port number");
+}

@@ -1,0 +1,71 @@
+use agent_core::TaskKey;
+use agent_core::check::CheckKind;
+use containerizer::NoOp;
+use model::ContainerId;
+
+use super::*;
+use crate::probe::tests::Served;
+
+fn probe(question: Question, timeout: Option<Duration>) -> Probe {
+    Probe {
+        task: TaskKey { framework: "F".into(), task: "t".into() },
+        container: ContainerId::new("c"),
+        name: "mesos-S0.c".to_owned(),
+        kind: CheckKind::Health,
+        number: 3,
+        question,
+        timeout,
+    }
+}
+
+fn http(port: u16) -> Question {
+    Question::Http { is_tls: false, port, path: "/health".to_owned(), is_v6: false }
+}
+
+#[tokio::test]
+async fn a_task_in_the_hosts_network_is_asked_on_loopback_and_the_answer_reported() {
+    let server = Served::start(200).await;
+    let (inbox, mut commands) = mpsc::channel(4);
+    let (tracker, stop) = (TaskTracker::new(), CancellationToken::new());
+    let prober = Prober::new(Arc::new(NoOp::new()), inbox, tracker, stop);
+    for (status, question, expected) in [
+        (200, http(server.port), Outcome::Answered(200)),
+        (503, http(server.port), Outcome::Answered(503)),
+        (503, Question::Tcp { port: server.port, is_v6: false }, Outcome::Connected),
+        (
+            200,
+            Question::Command { line: vec!["true".to_owned()], environment: Vec::new() },
+            Outcome::Exited(0),
+        ),
+    ] {
+        server.set(status);
+        prober.ask(probe(question, Some(Duration::from_secs(20))));
+        match commands.recv().await.unwrap() {
+            Command::Probed { number, outcome, .. } => assert_eq!((number, outcome), (3, expected)),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn redirects_are_followed_within_the_task_and_not_for_ever() {
+    let server = Served::start(302).await;
+    let outcome = answer(&NoOp::new(), &probe(http(server.port), None)).await;
+    assert_eq!(outcome, Outcome::Failed("more than 50 redirects".to_owned()));
+}
+
+#[tokio::test]
+async fn silence_and_closed_ports_are_failures() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let (inbox, mut commands) = mpsc::channel(4);
+    let (tracker, stop) = (TaskTracker::new(), CancellationToken::new());
+    let prober = Prober::new(Arc::new(NoOp::new()), inbox, tracker, stop);
+    prober.ask(probe(http(port), Some(Duration::from_millis(200))));
+    let Some(Command::Probed { outcome, .. }) = commands.recv().await else { panic!("no answer") };
+    assert_eq!(outcome, Outcome::Failed("no answer within 0.2 s".to_owned()));
+    drop(listener);
+    let outcome = answer(&NoOp::new(), &probe(http(port), None)).await;
+    let Outcome::Failed(cause) = outcome else { panic!("{outcome:?}") };
+    assert!(cause.starts_with(&format!("no connection to port {port}: ")), "{cause}");
+}

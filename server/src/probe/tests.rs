@@ -1,0 +1,86 @@
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU16, Ordering};
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpListener;
+
+use super::*;
+
+/// A server on loopback that answers everything with the status that is set.
+#[derive(Debug)]
+pub(crate) struct Served {
+    pub(crate) port: u16,
+    status: Arc<AtomicU16>,
+}
+
+impl Served {
+    /// Begins to answer.
+    pub(crate) async fn start(status: u16) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let status = Arc::new(AtomicU16::new(status));
+        let shown = Arc::clone(&status);
+        tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                let status = shown.load(Ordering::SeqCst);
+                tokio::spawn(async move {
+                    let mut request = [0; 1_024];
+                    let read = stream.read(&mut request).await.unwrap();
+                    let request = String::from_utf8_lossy(&request[..read]).into_owned();
+                    let path = request.split(' ').nth(1).unwrap_or_default().to_owned();
+                    let answer = format!(
+                        "HTTP/1.1 {status} X\r\nContent-Type: text/plain; charset=utf-8\r\nLocation: /there\r\nContent-Length: {}\r\n\r\n{path}",
+                        path.len()
+                    );
+                    stream.write_all(answer.as_bytes()).await.unwrap();
+                });
+            }
+        });
+        Self { port, status }
+    }
+
+    /// What it answers from now on.
+    pub(crate) fn set(&self, status: u16) {
+        self.status.store(status, Ordering::SeqCst);
+    }
+}
+
+async fn ask(port: u16, path: &str, body_limit: usize) -> Result<HttpAnswer, Error> {
+    let stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+    HttpQuestion { is_tls: false, host: "127.0.0.1", port, path, body_limit }.ask(stream).await
+}
+
+#[tokio::test]
+async fn an_answer_is_read_with_its_status_and_as_much_body_as_is_wanted() {
+    let server = Served::start(503).await;
+    let answer = ask(server.port, "/ready?full", 6).await.unwrap();
+    assert_eq!((answer.status, answer.reason.as_str()), (503, "Service Unavailable"));
+    assert_eq!((answer.content_type.as_str(), answer.body.as_str()), ("text/plain", "/ready"));
+    server.set(302);
+    let answer = ask(server.port, "/", 0).await.unwrap();
+    assert_eq!((answer.status, answer.body.as_str()), (302, ""));
+    assert_eq!(answer.location.as_deref(), Some("/there"));
+}
+
+#[tokio::test]
+async fn what_is_no_http_is_an_error() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let silent = tokio::spawn(async move { drop(listener.accept().await) });
+    assert!(matches!(ask(port, "/", 0).await, Err(Error::Http(_))));
+    silent.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_server_without_tls_fails_an_https_question() {
+    let server = Served::start(200).await;
+    let stream = TcpStream::connect(("127.0.0.1", server.port)).await.unwrap();
+    let question = HttpQuestion {
+        is_tls: true,
+        host: "127.0.0.1",
+        port: server.port,
+        path: "/",
+        body_limit: 0,
+    };
+    assert!(matches!(question.ask(stream).await, Err(Error::Tls(_))));
+}
