@@ -18,6 +18,7 @@ use model::{AgentId, Epoch, FrameworkId, Instant, TaskId, TaskState, Timestamp};
 use wire::mesos::v1;
 
 use crate::command::{Command, Timer};
+use crate::container::Kind;
 use crate::effect::Effect;
 use crate::record::{Entry, Record};
 use crate::settings::Settings;
@@ -87,7 +88,8 @@ impl Agent {
             Command::StopFailed(key, container, message) => {
                 self.stop_failed(now, &key, &container, &message)
             }
-            Command::ContainersFound(found) => self.containers_found(now, found),
+            Command::ContainersFound(found) => self.containers_found(now, Kind::Docker, found),
+            Command::ProcessesFound(found) => self.containers_found(now, Kind::Process, found),
             Command::TimerFired(timer) => self.timer_fired(now, timer),
         }
     }
@@ -116,6 +118,7 @@ impl Agent {
             Timer::StopAgain(key, container) => self.stop_again(now, &key, &container),
             Timer::AwaitRecovery(connection) => self.recovery_overdue(now, connection),
             Timer::LookAgain => vec![Effect::FindContainers],
+            Timer::LookForProcesses => vec![Effect::FindProcesses],
             Timer::RemoveContainer(name) => {
                 self.removals.remove(&name);
                 vec![Effect::Remove(name)]

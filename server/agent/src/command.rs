@@ -31,6 +31,8 @@ pub enum Command {
     StopFailed(TaskKey, ContainerId, String),
     /// These are the containers that the engine holds for this agent.
     ContainersFound(Vec<FoundContainer>),
+    /// These are the commands of this agent that there are.
+    ProcessesFound(Vec<FoundContainer>),
     /// A timer went off.
     TimerFired(Timer),
 }
@@ -48,6 +50,7 @@ impl Command {
             Self::ContainerEnded(..) => "ContainerEnded",
             Self::StopFailed(..) => "StopFailed",
             Self::ContainersFound(_) => "ContainersFound",
+            Self::ProcessesFound(_) => "ProcessesFound",
             Self::TimerFired(_) => "TimerFired",
         }
     }
@@ -75,6 +78,8 @@ pub enum Timer {
     AwaitRecovery(ConnectionId),
     /// The engine's containers are compared with the tasks from time to time.
     LookAgain,
+    /// So are the commands.
+    LookForProcesses,
     /// A container that was asked to stop should have ended.
     StopAgain(TaskKey, ContainerId),
     /// An ended container is no longer needed.

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use model::{AgentId, ContainerId, FrameworkId, TaskId, TaskState};
 use wire::mesos::v1;
 
+use crate::container::Kind;
 use crate::update_stream::UpdateStream;
 
 /// Names a task in the cluster: task ids are unique within a framework only.
@@ -72,6 +73,12 @@ pub struct Task {
 }
 
 impl Task {
+    /// Who runs its container.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        Kind::of_name(&self.container_name)
+    }
+
     /// Whether the task has ended and everybody knows.
     #[must_use]
     pub fn is_complete(&self) -> bool {
@@ -152,6 +159,8 @@ pub(crate) struct News {
     pub(crate) data: Option<Bytes>,
     /// Addresses of the container; the agent's own where there are none.
     pub(crate) addresses: Vec<String>,
+    /// The resources of which it needed more than it had.
+    pub(crate) limitation: Option<v1::TaskResourceLimitation>,
 }
 
 impl News {
@@ -164,6 +173,7 @@ impl News {
             message: None,
             data: None,
             addresses: Vec::new(),
+            limitation: None,
         }
     }
 
@@ -180,6 +190,7 @@ impl News {
             message: Some(message.into()),
             data: None,
             addresses: Vec::new(),
+            limitation: None,
         }
     }
 

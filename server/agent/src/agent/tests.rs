@@ -1,6 +1,7 @@
 //! The agent driven by commands, as a driver would.
 #![allow(clippy::wildcard_enum_match_arm, reason = "a test picks the effects it is about")]
 
+mod commands;
 mod crashing;
 mod harness;
 

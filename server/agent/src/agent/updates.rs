@@ -76,6 +76,7 @@ impl Agent {
             timestamp: Some(self.wall.as_secs_f64()),
             uuid: Some(Bytes::copy_from_slice(&self.uuids.next())),
             container_status: container.map(|value| container_status(value, addresses)),
+            limitation: news.limitation,
             ..v1::TaskStatus::default()
         }
     }
