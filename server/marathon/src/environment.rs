@@ -31,7 +31,6 @@ fn context(launch: &Launch, task: &Task) -> BTreeMap<String, String> {
         ("MESOS_TASK_ID", task.id.to_string()),
         ("MARATHON_APP_ID", spec.id().to_string()),
         ("MARATHON_APP_VERSION", launch.definition.version.to_string()),
-        ("MARATHON_APP_DOCKER_IMAGE", spec.container().image.clone()),
         ("MARATHON_APP_RESOURCE_CPUS", double(spec.cpus())),
         ("MARATHON_APP_RESOURCE_MEM", double(spec.mem())),
         ("MARATHON_APP_RESOURCE_DISK", double(spec.disk())),
@@ -41,6 +40,9 @@ fn context(launch: &Launch, task: &Task) -> BTreeMap<String, String> {
     .into_iter()
     .map(|(name, value)| (name.to_owned(), value))
     .collect();
+    if let Some(container) = spec.container() {
+        variables.insert("MARATHON_APP_DOCKER_IMAGE".to_owned(), container.image.clone());
+    }
     let mut names = Vec::new();
     for (name, value) in spec.labels() {
         if name.len() >= MAX_LABEL_NAME || value.len() >= MAX_LABEL_VALUE {

@@ -27,7 +27,7 @@ pub fn definition(spec: &RunSpec) -> App {
         backoff_seconds: spec.backoff().initial.as_secs(),
         cmd,
         constraints: spec.constraints().iter().map(constraint).collect(),
-        container: Some(container(spec)),
+        container: spec.container().map(|it| container(spec, it)),
         cpus: spec.cpus().to_f64(),
         dependencies: spec.dependencies().iter().map(ToString::to_string).collect(),
         disk: spec.disk().to_f64(),
@@ -79,12 +79,12 @@ fn constraint(constraint: &Constraint) -> Vec<String> {
     words
 }
 
-fn container(spec: &RunSpec) -> Container {
+fn container(spec: &RunSpec, container: &crate::run_spec::Container) -> Container {
     Container {
         kind: "DOCKER".to_owned(),
         docker: Some(Docker {
-            force_pull_image: spec.container().force_pull_image,
-            image: spec.container().image.clone(),
+            force_pull_image: container.force_pull_image,
+            image: container.image.clone(),
             ..Docker::default()
         }),
         volumes: Vec::new(),
