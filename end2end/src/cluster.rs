@@ -17,6 +17,7 @@ use xtask::{
 };
 
 use crate::{
+    commands,
     containers::{self, CLUSTER_LABEL, Container},
     curl::{self, Reply},
     network::Network,
@@ -298,6 +299,7 @@ impl Drop for Cluster {
             drop(process.stdin.take());
             let _ = process.start_kill();
         }
+        commands::end_all(self.data.path());
         if let Ok(id) = self.id() {
             containers::remove_labelled(CLUSTER_LABEL, &id);
         }

@@ -8,6 +8,7 @@
 
 pub mod browser;
 pub mod cluster;
+pub mod commands;
 pub mod containers;
 pub mod curl;
 pub mod engine_proxy;

@@ -15,18 +15,21 @@ mod prober;
 mod sandboxes;
 mod work_dir;
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use agent_core::{Agent, Settings};
 use bytes::Bytes;
-use containerizer::{Containerizer, Docker, DockerConfig, Inside, NoOp};
+use containerizer::{
+    Containerizer, Docker, DockerConfig, Engines, Inside, NoOp, Process, ProcessConfig,
+};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{error, info, warn};
 
-pub(crate) use self::config::{AgentConfig, Engine, Retention};
+pub(crate) use self::config::{AgentConfig, Commands, Engine, Retention};
 
 use self::driver::Driver;
 use self::engine::Containers;
@@ -56,6 +59,8 @@ pub(crate) enum StartError {
     },
     #[error(transparent)]
     Machine(#[from] machine::Error),
+    #[error("this agent cannot run commands: {0}")]
+    Commands(#[source] containerizer::Error),
 }
 
 /// A running agent.
@@ -93,14 +98,14 @@ pub(crate) async fn start(
         ),
     }
 
-    let containerizer = containerizer(&config, &work_dir, &tracker, stop.clone());
+    let engines = engines(&config, &work_dir, &tracker, stop.clone())?;
     let (inbox, commands) = mpsc::channel(INBOX);
     let (publisher, snapshot) = watch::channel(Arc::new(core.snapshot()));
     let master =
         link::Master { address: config.master.clone(), secret: config.cluster_secret.clone() };
     let link = Link::spawn(master, inbox.clone(), &tracker, stop.clone());
     let prober = Prober::new(inside(&config), inbox.clone(), tracker.clone(), stop.clone());
-    let containers = Containers::new(containerizer, inbox, tracker.clone(), stop.clone());
+    let containers = Containers::new(engines, inbox, tracker.clone(), stop.clone());
     let label = ("ekiden.agent-dir", work_dir.identity().to_owned());
     let ports = Ports::new(clock, link, containers, prober, label, stop.clone());
     tracker.spawn(until_stopped(
@@ -128,7 +133,10 @@ fn settings(config: &AgentConfig, work_dir: &WorkDir, resources: &model::Resourc
         directory_id: work_dir.identity().to_owned(),
         nonce: Bytes::copy_from_slice(work_dir.nonce()),
         runs_docker: config.engine != Engine::None,
+        runs_processes: config.commands.are_run || config.engine == Engine::NoOp,
+        switches_user: config.commands.switch_user && rustix::process::geteuid().is_root(),
         bounds_cpu: config.bounds_cpu,
+        executor_environment: config.commands.environment.clone(),
         sandbox_mount: Settings::SANDBOX_MOUNT.to_owned(),
         kill_grace: config.kill_grace,
         // Compat: the executor leaves itself two seconds of the period (mesos.md §5.7).
@@ -138,13 +146,30 @@ fn settings(config: &AgentConfig, work_dir: &WorkDir, resources: &model::Resourc
     }
 }
 
-/// The engine that the configuration asks for; one that does not answer is told now, and asked again for each container.
-fn containerizer(
+/// What runs the commands of the agent with that work directory.
+pub(crate) fn processes(work_dir: &Path, identity: &str) -> Result<Process, containerizer::Error> {
+    Process::open(&ProcessConfig {
+        folder: work_dir.join("meta").join("commands"),
+        cgroup: format!("commands-{identity}"),
+    })
+}
+
+/// The engines that the configuration asks for; one that does not answer is told now, and asked again for each container.
+fn engines(
     config: &AgentConfig,
     work_dir: &WorkDir,
     tracker: &TaskTracker,
     stop: CancellationToken,
-) -> Arc<dyn Containerizer> {
+) -> Result<Engines, StartError> {
+    let mut engines = Engines::default();
+    if config.commands.are_run {
+        let process =
+            processes(work_dir.path(), work_dir.identity()).map_err(StartError::Commands)?;
+        engines.process = Some(Arc::new(process));
+        if config.commands.switch_user && !rustix::process::geteuid().is_root() {
+            warn!("commands run as the agent's own user: only root can switch (--switch_user)");
+        }
+    }
     match config.engine {
         Engine::Docker => {
             let docker = Docker::new(DockerConfig {
@@ -158,19 +183,19 @@ fn containerizer(
             let probed = docker.clone();
             // An engine that hangs must not keep the agent from its master.
             tracker.spawn(until_stopped(async move { probe(&probed).await }, stop));
-            Arc::new(docker)
+            engines.docker = Some(Arc::new(docker));
         }
         Engine::NoOp => {
             warn!("containers are only pretended (containerizer `noop`): for benchmarks alone");
-            Arc::new(NoOp::new())
+            let pretended: Arc<dyn Containerizer> = Arc::new(NoOp::new());
+            engines = Engines { docker: Some(Arc::clone(&pretended)), process: Some(pretended) };
         }
-        Engine::None => {
-            warn!(
-                "no task can be run: only Docker containers are supported yet, and `docker` is not among the containerizers"
-            );
-            Arc::new(NoOp::new())
+        Engine::None if !config.commands.are_run => {
+            warn!("no task can be run: there is no containerizer (--containerizers)");
         }
+        Engine::None => {}
     }
+    Ok(engines)
 }
 
 /// How the tasks of that engine are asked.

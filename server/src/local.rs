@@ -62,7 +62,7 @@ struct Cluster {
 }
 
 impl Cluster {
-    async fn start(flags: LocalFlags) -> anyhow::Result<()> {
+    async fn start(mut flags: LocalFlags) -> anyhow::Result<()> {
         let plans = Plan::all(&flags);
         let data = DataFolder::open(&flags.data)?;
         preflight::ports_are_free(&plans).await?;
@@ -76,10 +76,18 @@ impl Cluster {
                     say(&format!("removed {removed} containers of the old cluster"));
                 }
             }
+            containers::end_commands(&data).await?;
             data.empty()?;
         }
         if let Err(reason) = &docker {
-            say(&format!("no containers can run: {reason}"));
+            if flags.containerizers.is_none() {
+                flags.containerizers = Some("mesos".to_owned());
+            }
+            if flags.has_containerizer("mesos") {
+                say(&format!("only commands can run, no Docker containers: {reason}"));
+            } else {
+                say(&format!("no containers can run: {reason}"));
+            }
         }
         let orders = control::listen(data.path())?;
         let (ended, ends) = mpsc::channel(64);
@@ -179,12 +187,17 @@ impl Cluster {
                 if !plan.is_agent() || matches!(order, Order::KillProcess) {
                     return Ok(format!("killed {name}"));
                 }
-                if !self.flags.containerizers.split(',').any(|engine| engine == "docker") {
+                if self.flags.has_containerizer("noop") {
                     return Ok(format!("killed {name} and all that it pretended to run"));
                 }
                 let work_dir = self.data.work_dir(name);
-                let killed = containers::kill_agent(&self.flags.docker_socket, &work_dir).await?;
-                Ok(format!("killed {name} and {killed} containers"))
+                let commands = containers::kill_commands(&work_dir).await?;
+                let killed = if self.flags.has_containerizer("docker") {
+                    containers::kill_agent(&self.flags.docker_socket, &work_dir).await?
+                } else {
+                    0
+                };
+                Ok(format!("killed {name}, {killed} containers and {commands} commands"))
             }
         }
     }

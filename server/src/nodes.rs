@@ -292,6 +292,12 @@ pub(crate) async fn agent(flags: AgentFlags) -> anyhow::Result<()> {
         resources: Resources::parse(&flags.resources).context("--resources")?,
         attributes: Attributes::parse(&flags.attributes).context("--attributes")?,
         engine: Engine::of_flag(&flags.containerizers).context("--containerizers")?,
+        commands: agent::Commands {
+            are_run: flags.containerizers.iter().any(|name| name.trim() == "mesos"),
+            switch_user: flags.switch_user,
+            bound_cpu: flags.cgroups_enable_cfs,
+            environment: flags.executor_environment_variables.clone().unwrap_or_default().0,
+        },
         docker_socket: flags.docker_socket.clone(),
         bounds_cpu: flags.cgroups_enable_cfs,
         credentials: credentials(&flags)?,

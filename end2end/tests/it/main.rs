@@ -12,4 +12,5 @@ mod kill_points;
 mod master_killed;
 mod other_machine;
 mod placement;
+mod shell_tasks;
 mod up_again;

@@ -19,6 +19,7 @@ use model::{AgentId, Epoch, FrameworkId, Instant, TaskId, TaskState, Timestamp};
 use wire::mesos::v1;
 
 use crate::command::{Command, Timer};
+use crate::container::Kind;
 use crate::effect::Effect;
 use crate::record::{Entry, Record};
 use crate::settings::Settings;
@@ -95,7 +96,8 @@ impl Agent {
             Command::Probed { task, kind, number, outcome } => {
                 self.probed(now, &task, kind, number, &outcome)
             }
-            Command::ContainersFound(found) => self.containers_found(now, found),
+            Command::ContainersFound(found) => self.containers_found(now, Kind::Docker, found),
+            Command::ProcessesFound(found) => self.containers_found(now, Kind::Process, found),
             Command::TimerFired(timer) => self.timer_fired(now, timer),
         }
     }
@@ -125,6 +127,7 @@ impl Agent {
             Timer::Check(key, container, kind) => self.check(now, &key, &container, kind),
             Timer::AwaitRecovery(connection) => self.recovery_overdue(now, connection),
             Timer::LookAgain => vec![Effect::FindContainers],
+            Timer::LookForProcesses => vec![Effect::FindProcesses],
             Timer::RemoveContainer(name) => {
                 self.removals.remove(&name);
                 vec![Effect::Remove(name)]

@@ -45,6 +45,8 @@ pub enum Command {
     },
     /// These are the containers that the engine holds for this agent.
     ContainersFound(Vec<FoundContainer>),
+    /// These are the commands of this agent that there are.
+    ProcessesFound(Vec<FoundContainer>),
     /// A timer went off.
     TimerFired(Timer),
 }
@@ -64,6 +66,7 @@ impl Command {
             Self::StopFailed(..) => "StopFailed",
             Self::Probed { .. } => "Probed",
             Self::ContainersFound(_) => "ContainersFound",
+            Self::ProcessesFound(_) => "ProcessesFound",
             Self::TimerFired(_) => "TimerFired",
         }
     }
@@ -93,6 +96,8 @@ pub enum Timer {
     LookAgain,
     /// A check of a task is due.
     Check(TaskKey, ContainerId, CheckKind),
+    /// So are the commands.
+    LookForProcesses,
     /// A container that was asked to stop should have ended.
     StopAgain(TaskKey, ContainerId),
     /// An ended container is no longer needed.

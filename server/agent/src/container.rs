@@ -63,6 +63,69 @@ pub struct BoundVolume {
     pub is_writable: bool,
 }
 
+/// Everything that is needed to run one command as a plain tree of processes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProcessSpec {
+    /// Name among the agent's containers, `process-<agent id>.<container id>`; chosen and journalled before anything is started.
+    pub name: String,
+    /// The program, looked for along the command's own `PATH` when it has no slash.
+    pub program: String,
+    /// Its arguments; the first is the name that it is given.
+    pub arguments: Vec<String>,
+    /// Its whole environment.
+    pub environment: Vec<(String, String)>,
+    /// The user to run as; the agent's own when absent.
+    pub user: Option<String>,
+    /// The sandbox, an absolute path; the working directory.
+    pub sandbox: String,
+    /// Relative weight, 1024 for each cpu, at least 2.
+    pub cpu_shares: u64,
+    /// Most processor time in each 100 ms, in microseconds; none is no bound.
+    pub cpu_quota: Option<u64>,
+    /// Most memory in bytes.
+    pub memory_bytes: u64,
+    /// Limits of the kind that setrlimit(2) sets.
+    pub limits: Vec<ProcessLimit>,
+}
+
+/// A limit of each process; without a number there is none.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProcessLimit {
+    /// The kind, in the words of Mesos without `RLMT_`: `NOFILE`, `CORE` …
+    pub name: String,
+    /// The limit that counts.
+    pub soft: Option<u64>,
+    /// What the process itself may raise it to.
+    pub hard: Option<u64>,
+}
+
+/// Who runs a container.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kind {
+    /// The Docker engine.
+    Docker,
+    /// Our own executor, for commands without an image.
+    Process,
+}
+
+impl Kind {
+    /// What the names of its containers begin with.
+    #[must_use]
+    pub fn prefix(self) -> &'static str {
+        match self {
+            // Compat: the name of Mesos 0.23 to 1.3, which the deployment guide shows (mesos.md, trap 10).
+            Kind::Docker => "mesos-",
+            Kind::Process => "process-",
+        }
+    }
+
+    /// Who runs the container of that name.
+    #[must_use]
+    pub fn of_name(name: &str) -> Self {
+        if name.starts_with(Kind::Process.prefix()) { Kind::Process } else { Kind::Docker }
+    }
+}
+
 /// Network mode of a Docker container.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Network {
@@ -150,6 +213,7 @@ impl Protocol {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Inspection {
     /// The engine's description of the container, verbatim, as a JSON array of one element (what `docker inspect` prints).
+    /// Empty for what no engine describes.
     pub json: String,
     /// Addresses of the container in its networks; empty with [`Network::Host`].
     pub addresses: Vec<String>,
@@ -165,8 +229,32 @@ pub enum Exit {
         /// The kernel killed it because it needed more memory than its limit.
         out_of_memory: bool,
     },
+    /// The first process of a command ended, and all others with it.
+    Process(ProcessExit),
     /// The engine does not know the container any more: somebody removed it.
     Vanished,
+}
+
+/// How a command ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ProcessExit {
+    /// With this status.
+    Exited(i32),
+    /// By this signal.
+    Signaled(i32),
+    /// Since it needed more memory than its limit.
+    OutOfMemory {
+        /// The limit in bytes.
+        limit: u64,
+        /// The most that was used, in bytes.
+        used: u64,
+        /// What the system counts, one name and number a line.
+        statistics: String,
+    },
+    /// It was never started; the reason is known.
+    Failed(String),
+    /// Nobody knows: its executor was killed, or the machine stopped.
+    Unknown,
 }
 
 /// A container of this agent that the engine holds, found after a restart of the agent.

@@ -7,7 +7,7 @@ use wire::link::AgentFrame;
 
 use crate::check::Probe;
 use crate::command::{ConnectionId, Timer};
-use crate::container::ContainerSpec;
+use crate::container::{ContainerSpec, ProcessSpec};
 use crate::record::Record;
 use crate::task::TaskKey;
 
@@ -31,6 +31,8 @@ pub enum Effect {
     },
     /// Make the sandbox, pull the image if it is missing, make and start the container; then report.
     Launch(Box<Launch>),
+    /// Make the sandbox and start the command in it; then report.
+    LaunchProcess(Box<Launch<ProcessSpec>>),
     /// Give the launch up if the container is not started yet; it is answered with `LaunchFailed`.
     CancelLaunch(ContainerId),
     /// Describe a container that was found running and report it as launched.
@@ -52,6 +54,8 @@ pub enum Effect {
     Remove(String),
     /// List the containers of this agent until the engine answers, and report them.
     FindContainers,
+    /// List the commands of this agent, and report them.
+    FindProcesses,
     /// Wake up at `at` with `timer`.
     ArmTimer {
         /// When.
@@ -65,13 +69,13 @@ pub enum Effect {
 
 /// A container to be started.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Launch {
+pub struct Launch<Spec = ContainerSpec> {
     /// The task.
     pub task: TaskKey,
     /// Identity of the run.
     pub container: ContainerId,
     /// What to start.
-    pub spec: ContainerSpec,
+    pub spec: Spec,
 }
 
 /// A container that is, or was, running.

@@ -63,6 +63,23 @@ pub(crate) fn nginx_task(id: &str, host_port: u32) -> TaskInfo {
     }
 }
 
+/// The guide's shell task, as Marathon sends it.
+pub(crate) fn shell_task(id: &str) -> TaskInfo {
+    let command = "while [ true ] ; do echo 'Hello hello' >> /mnt/test ; sleep 5 ; done";
+    TaskInfo {
+        name: "basic-0".to_owned(),
+        task_id: TaskId { value: id.to_owned() },
+        agent_id: AgentId { value: "S5".to_owned() },
+        resources: vec![scalar_resource("cpus", 0.1), scalar_resource("mem", 10.0), ports(31_000)],
+        command: Some(CommandInfo {
+            shell: Some(true),
+            value: Some(command.to_owned()),
+            ..CommandInfo::default()
+        }),
+        ..TaskInfo::default()
+    }
+}
+
 /// Marathon, which wants to hear of tasks being killed.
 pub(crate) fn marathon() -> FrameworkInfo {
     let capability = framework_info::Capability {
@@ -91,7 +108,10 @@ pub(crate) fn settings() -> Settings {
         directory_id: "dir-1".to_owned(),
         nonce: Bytes::from_static(b"nonce"),
         runs_docker: true,
+        runs_processes: true,
+        switches_user: true,
         bounds_cpu: false,
+        executor_environment: Vec::new(),
         sandbox_mount: Settings::SANDBOX_MOUNT.to_owned(),
         kill_grace: Settings::KILL_GRACE,
         shutdown_grace: Settings::SHUTDOWN_GRACE,

@@ -1,7 +1,7 @@
 //! The Mesos agent as a pure state machine: tasks, containers, status update streams, recovery.
 //!
 //! [`Agent::apply`] takes one [`Command`] and the time and returns [`Effect`]s; a driver carries them out and reports back by commands.
-//! [`container`] is what the agent asks of a containerizer; [`docker_task`] decides what a `TaskInfo` means for one; [`Record`]s are what a
+//! [`container`] is what the agent asks of a containerizer; [`docker_task`] and [`process_task`] decide what a `TaskInfo` means for one; [`Record`]s are what a
 //! journal must keep so that a new process goes on where the old one stopped.
 //!
 //! Nothing here reads a clock, a file or a socket, and nothing here knows bollard, HTTP or the layout of a journal file.
@@ -18,6 +18,7 @@ mod effect;
 pub mod engine_options;
 #[cfg(test)]
 mod fixtures;
+pub mod process_task;
 mod record;
 mod settings;
 mod snapshot;

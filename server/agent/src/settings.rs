@@ -22,8 +22,14 @@ pub struct Settings {
     pub nonce: Bytes,
     /// Whether Docker containers may be run.
     pub runs_docker: bool,
-    /// Whether tasks get no more processor time than their `cpus`, even where there is some to spare.
+    /// Whether plain commands may be run.
+    pub runs_processes: bool,
+    /// Whether commands run as their own user; otherwise as the agent's.
+    pub switches_user: bool,
+    /// Whether commands get no more processor time than their `cpus`, even where there is some to spare.
     pub bounds_cpu: bool,
+    /// Variables that every command gets, weaker than its own.
+    pub executor_environment: Vec<(String, String)>,
     /// Where a container sees its sandbox.
     pub sandbox_mount: String,
     /// Time between asking a container to end and killing it, where neither kill nor task says otherwise.

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use model::{AgentId, ContainerId, FrameworkId, TaskId, TaskState};
 use wire::mesos::v1;
 
+use crate::container::Kind;
 use crate::update_stream::UpdateStream;
 
 /// Names a task in the cluster: task ids are unique within a framework only.
@@ -72,6 +73,12 @@ pub struct Task {
 }
 
 impl Task {
+    /// Who runs its container.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        Kind::of_name(&self.container_name)
+    }
+
     /// Whether the task has ended and everybody knows.
     #[must_use]
     pub fn is_complete(&self) -> bool {

@@ -59,6 +59,36 @@ pub enum Error {
         /// What was wrong with it.
         message: String,
     },
+    /// A command could not be started.
+    #[error("{message}")]
+    Launch {
+        /// Why, in its executor's words.
+        message: String,
+    },
+    /// A command did not end, though it was killed.
+    #[error("the processes of `{name}` have not ended {} s after they were killed", after.as_secs())]
+    Undying {
+        /// The command's name.
+        name: String,
+        /// How long was waited.
+        after: Duration,
+    },
+    /// Something of a command's own could not be read or written.
+    #[error("could not {operation} `{path}`: {source}")]
+    Io {
+        /// What was tried.
+        operation: &'static str,
+        /// With what.
+        path: String,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// This agent cannot do it.
+    #[error("this agent runs no {what}: see its --containerizers")]
+    Unsupported {
+        /// What it does not run.
+        what: &'static str,
+    },
     /// The sandbox could not be written.
     #[error("could not write the output of `{name}` to `{path}`")]
     Sandbox {
@@ -77,9 +107,25 @@ impl Error {
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         match self {
-            Error::Unreachable { .. } | Error::TimedOut { .. } | Error::Malformed { .. } => true,
+            Error::Unreachable { .. }
+            | Error::TimedOut { .. }
+            | Error::Malformed { .. }
+            | Error::Undying { .. }
+            | Error::Io { .. } => true,
             Error::Refused { status, .. } => *status >= 500,
-            Error::Pull { .. } | Error::UnknownContainer { .. } | Error::Sandbox { .. } => false,
+            Error::Pull { .. }
+            | Error::UnknownContainer { .. }
+            | Error::Launch { .. }
+            | Error::Unsupported { .. }
+            | Error::Sandbox { .. } => false,
         }
+    }
+
+    pub(crate) fn io(
+        operation: &'static str,
+        path: &std::path::Path,
+    ) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.display().to_string();
+        move |source| Error::Io { operation, path, source }
     }
 }

@@ -1,25 +1,30 @@
-//! Containers, behind one trait: what the agent needs of an engine, and two engines.
+//! Containers, behind one trait: what the agent needs of an engine, and three engines.
 //!
-//! [`Docker`] drives a Docker engine through its API; [`NoOp`] starts nothing and exists for benchmarks and simulations only.
+//! [`Docker`] drives a Docker engine through its API; [`Process`] runs commands without an image as plain trees of processes, each under
+//! an executor of its own; [`Engines`] hands each container to the one that runs it; [`NoOp`] starts nothing and exists for benchmarks and simulations only.
 //! Each call is one step of a launch or a kill and can be repeated: what is already so is no error. The steps' order is the agent's
 //! business (`agent-core` journals a step before it is taken); nothing here remembers a container between calls, the engine does.
 #![forbid(unsafe_code)]
 
 mod docker;
+mod engines;
 mod error;
 mod inside;
 mod noop;
+mod process;
 
 use std::path::Path;
 use std::time::Duration;
 
-use agent_core::container::{ContainerSpec, Exit, FoundContainer, Inspection};
+use agent_core::container::{ContainerSpec, Exit, FoundContainer, Inspection, ProcessSpec};
 use futures_util::future::BoxFuture;
 
 pub use crate::docker::{CredentialFiles, Docker, DockerConfig, OutputLimit};
+pub use crate::engines::Engines;
 pub use crate::error::Error;
 pub use crate::inside::{Inside, TaskNetwork};
 pub use crate::noop::NoOp;
+pub use crate::process::{Process, ProcessConfig};
 
 /// What an engine says about itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,6 +77,12 @@ pub trait Containerizer: std::fmt::Debug + Send + Sync + 'static {
 
     /// Makes the container without starting it; a container of that name and the same agent directory is taken as made.
     fn create<'a>(&'a self, spec: &'a ContainerSpec) -> BoxFuture<'a, Result<(), Error>>;
+
+    /// Makes a command without starting it; one of that name is taken as made.
+    fn create_process<'a>(&'a self, spec: &'a ProcessSpec) -> BoxFuture<'a, Result<(), Error>> {
+        let _ = spec;
+        Box::pin(async { Err(Error::Unsupported { what: "commands without a container" }) })
+    }
 
     /// Starts a made container; one that runs already is left alone.
     fn start<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<(), Error>>;

@@ -7,7 +7,9 @@ use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use agent_core::container::{ContainerSpec, Exit, FoundContainer, FoundState, Inspection};
+use agent_core::container::{
+    ContainerSpec, Exit, FoundContainer, FoundState, Inspection, ProcessSpec,
+};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use tokio::sync::watch;
@@ -86,6 +88,16 @@ impl Containerizer for NoOp {
                 labels: spec.labels.clone(),
                 state: watch::Sender::new(FoundState::Created),
             };
+            self.lock().insert(spec.name.clone(), entry);
+            Ok(())
+        }
+        .boxed()
+    }
+
+    fn create_process<'a>(&'a self, spec: &'a ProcessSpec) -> BoxFuture<'a, Result<(), Error>> {
+        async {
+            let entry =
+                Entry { labels: BTreeMap::new(), state: watch::Sender::new(FoundState::Created) };
             self.lock().insert(spec.name.clone(), entry);
             Ok(())
         }

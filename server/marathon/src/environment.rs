@@ -32,7 +32,6 @@ fn context(launch: &Launch, task: &Task) -> BTreeMap<String, String> {
         ("MESOS_TASK_ID", task.id.to_string()),
         ("MARATHON_APP_ID", spec.id().to_string()),
         ("MARATHON_APP_VERSION", launch.definition.version.to_string()),
-        ("MARATHON_APP_DOCKER_IMAGE", spec.container().image.clone()),
         ("MARATHON_APP_RESOURCE_CPUS", double(spec.cpus())),
         ("MARATHON_APP_RESOURCE_MEM", double(spec.mem())),
         ("MARATHON_APP_RESOURCE_DISK", double(spec.disk())),
@@ -42,6 +41,9 @@ fn context(launch: &Launch, task: &Task) -> BTreeMap<String, String> {
     .into_iter()
     .map(|(name, value)| (name.to_owned(), value))
     .collect();
+    if let Some(container) = spec.container() {
+        variables.insert("MARATHON_APP_DOCKER_IMAGE".to_owned(), container.image.clone());
+    }
     let length = |text: &str| text.encode_utf16().count();
     let fits =
         |name: &str, value: &str| length(name) < MAX_LABEL_NAME && length(value) < MAX_LABEL_VALUE;

@@ -49,7 +49,7 @@ pub struct RunSpec {
     disk: Scalar,
     instances: u32,
     constraints: Vec<Constraint>,
-    container: Container,
+    container: Option<Container>,
     networking: Networking,
     health_checks: Vec<HealthCheck>,
     readiness_check: Option<ReadinessCheck>,
@@ -70,7 +70,7 @@ pub struct RunSpec {
 pub enum Command {
     /// `cmd`: run by `/bin/sh -c`.
     Shell(String),
-    /// `args`: handed to the image's entrypoint.
+    /// `args`: handed to the image's entrypoint; without a container the first is the program.
     Arguments(Vec<String>),
     /// Neither: the image's own command.
     OfImage,
@@ -122,9 +122,9 @@ impl RunSpec {
         self.constraints.iter().any(|one| matches!(one.operator, Operator::GroupBy(_)))
     }
 
-    /// Image and engine options.
-    pub fn container(&self) -> &Container {
-        &self.container
+    /// Image and engine options; none of an app whose command runs without a container.
+    pub fn container(&self) -> Option<&Container> {
+        self.container.as_ref()
     }
 
     /// Network mode with its ports.

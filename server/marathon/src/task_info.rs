@@ -31,7 +31,7 @@ pub fn task_info(launch: &Launch) -> Option<v1::TaskInfo> {
         agent_id: v1::AgentId { value: task.agent.to_string() },
         resources: resources_to_v1(&used, Some(&task.role)),
         command: Some(command(launch, task)),
-        container: Some(container(spec, task)),
+        container: spec.container().map(|it| container(spec, task, it)),
         kill_policy: grace,
         health_check: health_check::of_task(spec, task).map(Box::new),
         labels: Some(labels(spec.labels())),
@@ -50,9 +50,14 @@ fn command(launch: &Launch, task: &Task) -> v1::CommandInfo {
         v1::environment::Variable { name, value: Some(value), ..Default::default() }
     });
     let environment = Some(v1::Environment { variables: variables.collect() });
-    let (shell, value, arguments) = match launch.definition.spec.command() {
+    let spec = &launch.definition.spec;
+    let (shell, value, arguments) = match spec.command() {
         Command::Shell(shell) => (true, Some(shell.clone()), Vec::new()),
-        Command::Arguments(arguments) => (false, None, arguments.clone()),
+        Command::Arguments(arguments) => {
+            // An image has a program of its own; without one the first argument names it (marathon.md §7).
+            let program = arguments.first().filter(|_| spec.container().is_none());
+            (false, program.cloned(), arguments.clone())
+        }
         Command::OfImage => (false, None, Vec::new()),
     };
     v1::CommandInfo {
@@ -65,10 +70,13 @@ fn command(launch: &Launch, task: &Task) -> v1::CommandInfo {
     }
 }
 
-fn container(spec: &RunSpec, task: &Task) -> v1::ContainerInfo {
+fn container(
+    spec: &RunSpec,
+    task: &Task,
+    container: &crate::run_spec::Container,
+) -> v1::ContainerInfo {
     use v1::container_info::DockerInfo;
     use v1::container_info::docker_info::Network;
-    let container = spec.container();
     let (network, network_infos) = match spec.networking() {
         Networking::Host { .. } => (Network::Host, Vec::new()),
         Networking::Bridge { .. } => (Network::Bridge, Vec::new()),

@@ -77,7 +77,10 @@ fn settings(machine: usize, boot: u64, incarnation: u64) -> Settings {
         directory_id: format!("directory-{machine}"),
         nonce: Bytes::from(format!("nonce-{machine}")),
         runs_docker: true,
+        runs_processes: false,
+        switches_user: false,
         bounds_cpu: false,
+        executor_environment: Vec::new(),
         sandbox_mount: Settings::SANDBOX_MOUNT.to_owned(),
         kill_grace: Settings::KILL_GRACE,
         shutdown_grace: Settings::SHUTDOWN_GRACE,
@@ -244,6 +247,10 @@ impl World {
                 self.close_link(machine, connection, retry_after);
             }
             Effect::Launch(launch) => self.begin_job(machine, Job::launch(launch)),
+            Effect::LaunchProcess(launch) => {
+                // Its engine holds containers alone, and so it was told.
+                self.fail("agents", format!("agent {machine} launches a command: {}", launch.task));
+            }
             Effect::CancelLaunch(container) => self.cancel_launch(machine, &container),
             Effect::Describe(watched) => self.begin_job(machine, Job::Describe(watched)),
             Effect::Watch(watched) => self.begin_job(machine, Job::Watch(watched)),
@@ -259,6 +266,9 @@ impl World {
             }
             Effect::Remove(name) => self.begin_job(machine, Job::Remove(name)),
             Effect::FindContainers => self.begin_job(machine, Job::Find),
+            Effect::FindProcesses => {
+                self.tell_agent(machine, Command::ProcessesFound(Vec::new()));
+            }
             Effect::ArmTimer { at, timer } => {
                 let incarnation = self.machines[machine].incarnation;
                 let what = AgentEvent::Timer(timer);

@@ -31,6 +31,8 @@ pub(crate) struct AgentConfig {
     pub(crate) attributes: Attributes,
     /// Which engine runs containers.
     pub(crate) engine: Engine,
+    /// How commands without a container are run.
+    pub(crate) commands: Commands,
     /// Socket of the Docker engine.
     pub(crate) docker_socket: PathBuf,
     /// Whether tasks get no more processor time than their `cpus`.
@@ -53,6 +55,19 @@ pub(crate) struct AgentConfig {
     pub(crate) flags: Vec<(String, String)>,
 }
 
+/// How commands without a container are run.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Commands {
+    /// Whether they are at all.
+    pub(crate) are_run: bool,
+    /// Whether each runs as its own user.
+    pub(crate) switch_user: bool,
+    /// Whether none gets more processor time than its `cpus`.
+    pub(crate) bound_cpu: bool,
+    /// Variables that all of them get.
+    pub(crate) environment: Vec<(String, String)>,
+}
+
 /// How long sandboxes of ended tasks stay.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Retention {
@@ -71,17 +86,17 @@ pub(crate) enum Engine {
     Docker,
     /// None, but every container is taken as running; for benchmarks.
     NoOp,
-    /// None: every task is refused.
+    /// None: containers are refused.
     None,
 }
 
 /// A containerizer that does not exist.
 #[derive(Debug, thiserror::Error)]
-#[error("`{0}` is unknown; there is `docker`, and `mesos`, whose tasks are not run yet")]
+#[error("`{0}` is unknown; there are `docker` for containers and `mesos` for commands without one")]
 pub(crate) struct UnknownContainerizer(String);
 
 impl Engine {
-    /// Reads `--containerizers`; the first one that can run a task wins, and today that is Docker or nothing.
+    /// Reads `--containerizers`; a task is run by the first one that can, and no two of them can run the same task.
     pub(crate) fn of_flag(containerizers: &[String]) -> Result<Self, UnknownContainerizer> {
         let mut engine = Engine::None;
         for name in containerizers {

@@ -2,6 +2,8 @@
 //!
 //! A task that the process's stop cuts off reports nothing; the journal and the engine tell the next process where it stood.
 
+mod commands;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,7 +11,7 @@ use std::time::Duration;
 
 use agent_core::container::Exit;
 use agent_core::{Command, Launch, LaunchFailure, TaskKey, Watched};
-use containerizer::{Containerizer, Error, Pull};
+use containerizer::{Containerizer as _, Engines, Error, Pull};
 use futures_util::future::BoxFuture;
 use model::ContainerId;
 use tokio::sync::{Semaphore, mpsc, watch};
@@ -21,6 +23,9 @@ use super::work_dir;
 
 /// Containers that are made and started at the same time; the engine works them off one by one beyond a few.
 const STARTS_AT_ONCE: usize = 16;
+
+/// Commands that are started at the same time; more would only take turns on the processors.
+const PROCESS_STARTS_AT_ONCE: usize = 16;
 
 /// Pause before an engine that did not answer is asked again.
 const RETRY: Duration = Duration::from_secs(2);
@@ -37,9 +42,10 @@ const REWRITE: Duration = Duration::from_secs(5);
 /// The containers of this agent.
 #[derive(Clone)]
 pub(super) struct Containers {
-    engine: Arc<dyn Containerizer>,
+    engine: Engines,
     inbox: mpsc::Sender<Command>,
     starts: Arc<Semaphore>,
+    process_starts: Arc<Semaphore>,
     /// Launches under way, so that they can be called off.
     launches: Arc<Mutex<BTreeMap<ContainerId, CancellationToken>>>,
     tracker: TaskTracker,
@@ -48,7 +54,7 @@ pub(super) struct Containers {
 
 impl Containers {
     pub(super) fn new(
-        engine: Arc<dyn Containerizer>,
+        engine: Engines,
         inbox: mpsc::Sender<Command>,
         tracker: TaskTracker,
         stop: CancellationToken,
@@ -57,6 +63,7 @@ impl Containers {
             engine,
             inbox,
             starts: Arc::new(Semaphore::new(STARTS_AT_ONCE)),
+            process_starts: Arc::new(Semaphore::new(PROCESS_STARTS_AT_ONCE)),
             launches: Arc::default(),
             tracker,
             stop,
@@ -265,10 +272,13 @@ impl Containers {
 
     /// The failure for the framework; its text also goes to the sandbox, where people look first.
     fn failed(&self, launch: &Launch, error: &Error) -> LaunchFailure {
-        let message = error.to_string();
-        warn!(task.id = %launch.task.task, "task `{}` could not be launched: {message}", launch.task.task);
-        let (sandbox, note) =
-            (launch.spec.sandbox.clone(), format!("Failed to launch container: {message}"));
+        self.failed_in(&launch.task, &launch.spec.sandbox, error.to_string())
+    }
+
+    fn failed_in(&self, task: &TaskKey, sandbox: &str, message: String) -> LaunchFailure {
+        warn!(task.id = %task.task, "task `{}` could not be launched: {message}", task.task);
+        let sandbox = sandbox.to_owned();
+        let note = format!("Failed to launch container: {message}");
         self.tracker.spawn_blocking(move || {
             if let Err(error) = work_dir::note_failure(Path::new(&sandbox), &note) {
                 debug!("could not note a failure in `{sandbox}`: {error}");

@@ -50,6 +50,7 @@ impl Ports {
                 self.link.close(connection, retry_after);
             }
             Effect::Launch(launch) => self.containers.launch(*launch),
+            Effect::LaunchProcess(launch) => self.containers.launch_process(*launch),
             Effect::CancelLaunch(container) => self.containers.cancel(&container),
             Effect::Describe(watched) => self.containers.describe(watched),
             Effect::Watch(watched) => self.containers.watch(watched),
@@ -57,6 +58,7 @@ impl Ports {
             Effect::Stop { task, name, grace } => self.containers.stop(task, name, grace),
             Effect::Remove(name) => self.containers.remove(name),
             Effect::FindContainers => self.containers.find(self.label.0, self.label.1.clone()),
+            Effect::FindProcesses => self.containers.find_processes(),
             Effect::ArmTimer { at, timer } => {
                 self.armed += 1;
                 self.timers.insert((at, self.armed), timer);

@@ -1,5 +1,6 @@
 //! The agent as a whole, against a master that each test plays itself.
 
+mod commands;
 mod docker;
 mod files;
 mod master;
@@ -22,7 +23,7 @@ use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
 
 use self::master::Master;
-use super::{AgentConfig, Engine, Retention};
+use super::{AgentConfig, Commands, Engine, Retention};
 use crate::clock::Clock;
 
 /// An agent in this process, with its folder.
@@ -75,6 +76,7 @@ fn config(folder: &TempDir, master: &Master, engine: Engine) -> AgentConfig {
         resources: Resources::parse("cpus:4;mem:1024;disk:1000;ports:[31000-31999]").unwrap(),
         attributes: Attributes::parse("rack:r1").unwrap(),
         engine,
+        commands: Commands { are_run: true, switch_user: true, ..Commands::default() },
         docker_socket: Path::new("/var/run/docker.sock").to_owned(),
         bounds_cpu: false,
         credentials: Default::default(),

@@ -1,7 +1,9 @@
 //! Flags of `ekiden agent`.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use clap::Args;
 use containerizer::OutputLimit;
@@ -33,9 +35,21 @@ pub(crate) struct AgentFlags {
     /// Attributes of this machine, such as `rack:a;zone:west`.
     #[arg(long, env = "MESOS_ATTRIBUTES", default_value = "")]
     pub(crate) attributes: String,
-    /// Containerizers to use, in order of preference.
-    #[arg(long, env = "MESOS_CONTAINERIZERS", default_value = "docker", value_delimiter = ',')]
+    /// Containerizers to use: `docker` for Docker containers, `mesos` for commands without a container.
+    #[arg(
+        long,
+        env = "MESOS_CONTAINERIZERS",
+        default_value = "docker,mesos",
+        value_delimiter = ','
+    )]
     pub(crate) containerizers: Vec<String>,
+    /// Whether a command runs as the user that it names, or its framework's; only root can switch.
+    #[arg(long, env = "MESOS_SWITCH_USER", default_value_t = true, action = clap::ArgAction::Set,
+        num_args = 0..=1, default_missing_value = "true")]
+    pub(crate) switch_user: bool,
+    /// Variables for every command, as a JSON object such as `{"LANG": "C.UTF-8"}`.
+    #[arg(long, env = "MESOS_EXECUTOR_ENVIRONMENT_VARIABLES")]
+    pub(crate) executor_environment_variables: Option<EnvironmentVariables>,
     /// Socket of the Docker engine.
     #[arg(long, env = "MESOS_DOCKER_SOCKET", default_value = "/var/run/docker.sock")]
     pub(crate) docker_socket: PathBuf,
@@ -84,6 +98,26 @@ pub(crate) struct AgentFlags {
     pub(crate) follow_stdin: bool,
 }
 
+/// The value of `--executor_environment_variables`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct EnvironmentVariables(pub(crate) Vec<(String, String)>);
+
+impl FromStr for EnvironmentVariables {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong = |error| format!("it has to be a JSON object of strings: {error}");
+        let all: BTreeMap<String, String> = serde_json::from_str(text).map_err(wrong)?;
+        if let Some(name) = all.keys().find(|name| name.is_empty() || name.contains(['=', '\0'])) {
+            return Err(format!("`{name}` is no name of a variable"));
+        }
+        if let Some((name, _)) = all.iter().find(|(_, value)| value.contains('\0')) {
+            return Err(format!("the value of `{name}` contains a NUL"));
+        }
+        Ok(Self(all.into_iter().collect()))
+    }
+}
+
 impl AgentFlags {
     /// How large `stdout` and `stderr` of a sandbox may become.
     pub(crate) fn output_limits(&self) -> [Option<OutputLimit>; 2] {
@@ -117,11 +151,27 @@ impl AgentFlags {
             ),
             ("port", self.port.to_string()),
             ("resources", self.resources.clone()),
+            ("switch_user", self.switch_user.to_string()),
             ("work_dir", self.work_dir.display().to_string()),
         ]
         .into_iter()
         .filter(|(_, value)| !value.is_empty())
         .map(|(name, value)| (name.to_owned(), value))
         .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::EnvironmentVariables;
+
+    #[test]
+    fn variables_are_an_object_of_strings() {
+        let variables: EnvironmentVariables = r#"{"B": "2 = two", "A": ""}"#.parse().unwrap();
+        let wanted = [("A", ""), ("B", "2 = two")];
+        assert_eq!(variables.0, wanted.map(|(name, value)| (name.to_owned(), value.to_owned())));
+        for wrong in ["", "[]", r#"{"A": 1}"#, r#"{"A=B": "1"}"#, r#"{"": "1"}"#] {
+            assert!(wrong.parse::<EnvironmentVariables>().is_err(), "{wrong}");
+        }
     }
 }

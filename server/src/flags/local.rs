@@ -25,9 +25,9 @@ pub(crate) struct LocalFlags {
     /// Socket of the Docker engine.
     #[arg(long, env = "MESOS_DOCKER_SOCKET", default_value = "/var/run/docker.sock")]
     pub(crate) docker_socket: PathBuf,
-    /// Containerizers of the agents, in order of preference.
-    #[arg(long, default_value = "docker")]
-    pub(crate) containerizers: String,
+    /// Containerizers of the agents; `docker,mesos`, or `mesos` alone where no Docker engine answers.
+    #[arg(long)]
+    pub(crate) containerizers: Option<String>,
     /// Stops when standard input closes.
     #[arg(long, hide = true)]
     pub(crate) follow_stdin: bool,
@@ -78,6 +78,18 @@ impl LoopbackNet {
     pub(crate) const fn host(self, last: u8) -> Ipv4Addr {
         let [a, b, c] = self.0;
         Ipv4Addr::new(a, b, c, last)
+    }
+}
+
+impl LocalFlags {
+    /// The containerizers that were named, or both.
+    pub(crate) fn containerizers(&self) -> &str {
+        self.containerizers.as_deref().unwrap_or("docker,mesos")
+    }
+
+    /// Whether the agents have this one.
+    pub(crate) fn has_containerizer(&self, wanted: &str) -> bool {
+        self.containerizers().split(',').any(|name| name.trim() == wanted)
     }
 }
 

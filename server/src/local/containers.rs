@@ -9,6 +9,9 @@ use agent_core::container::FoundState;
 use anyhow::Context as _;
 use containerizer::{Containerizer as _, Docker, DockerConfig};
 
+use super::data::DataFolder;
+use crate::agent;
+
 /// Label of every container: the cluster it belongs to.
 const CLUSTER: &str = "ekiden.cluster";
 /// Label of every container: the random identity of the work folder of the agent that started it.
@@ -38,6 +41,30 @@ pub(super) async fn remove_all(socket: &Path, cluster: &str) -> anyhow::Result<u
         docker.remove(&container.name).await?;
     }
     Ok(found.len())
+}
+
+/// Ends every command of the cluster, whose folders are about to go.
+pub(super) async fn end_commands(data: &DataFolder) -> anyhow::Result<()> {
+    for work_dir in data.agent_work_dirs() {
+        kill_commands(&work_dir).await?;
+    }
+    Ok(())
+}
+
+/// Kills the commands of the agent in `work_dir`, and returns how many ran. The agent's process must have ended.
+pub(super) async fn kill_commands(work_dir: &Path) -> anyhow::Result<usize> {
+    // An agent that was never admitted, or that runs no commands, has nothing of the kind.
+    let Ok(identity) = std::fs::read_to_string(work_dir.join("meta/identity")) else {
+        return Ok(0);
+    };
+    if !work_dir.join("meta/commands").exists() {
+        return Ok(0);
+    }
+    let processes = agent::processes(work_dir, identity.trim())?;
+    processes
+        .kill_all()
+        .await
+        .with_context(|| format!("cannot end the commands of the agent in {}", work_dir.display()))
 }
 
 /// Kills the containers of the agent in `work_dir`, as the death of its machine would, and returns how many.

@@ -96,6 +96,14 @@ impl DataFolder {
     pub(super) fn work_dir(&self, node: &str) -> PathBuf {
         self.path.join(node)
     }
+
+    /// The `work_dir`s of all agents that there have been.
+    pub(super) fn agent_work_dirs(&self) -> Vec<PathBuf> {
+        let entries = std::fs::read_dir(&self.path).into_iter().flatten().flatten();
+        let is_agents =
+            |entry: &std::fs::DirEntry| entry.file_name().to_string_lossy().starts_with("agent-");
+        entries.filter(is_agents).map(|entry| entry.path()).collect()
+    }
 }
 
 #[cfg(test)]

@@ -59,7 +59,7 @@ impl Plan {
             arguments.push(format!("--master={}:5050", flags.net.host(1)));
             arguments.push(format!("--docker_socket={}", flags.docker_socket.display()));
             arguments.push(format!("--cluster_label={}", data.cluster()));
-            arguments.push(format!("--containerizers={}", flags.containerizers));
+            arguments.push(format!("--containerizers={}", flags.containerizers()));
         } else {
             arguments.push("--cluster=local".to_owned());
         }

@@ -21,7 +21,7 @@ const POLL: Duration = Duration::from_millis(10);
 const IMAGE: &str = "busybox";
 const COMMAND: &str = "sleep 1000";
 
-fn authority(cluster: &Cluster) -> Result<String> {
+pub(crate) fn authority(cluster: &Cluster) -> Result<String> {
     let url = cluster.marathon("");
     Ok(url.strip_prefix("http://").context("the address is no http address")?.to_owned())
 }

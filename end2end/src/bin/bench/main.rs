@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 mod client;
+mod commands;
 mod floor;
 mod journeys;
 mod machine;
@@ -24,6 +25,7 @@ async fn main() -> Result<()> {
     let mut rows = journeys::no_op_launches().await?;
     rows.extend(journeys::docker_starts().await?);
     rows.extend(journeys::agent_restart().await?);
+    rows.extend(commands::launches().await?);
     rows.extend(machine::bundle_bytes()?);
     let after = machine::load()?;
     let mut table = format!(

@@ -10,8 +10,9 @@ use wire::mesos::v1::{self, task_status::Reason};
 use super::launch::{refused, watched};
 use crate::Agent;
 use crate::command::{LaunchFailure, Timer};
-use crate::container::{Exit, FoundContainer, FoundState};
+use crate::container::{Exit, FoundContainer, FoundState, Kind};
 use crate::effect::Effect;
+use crate::process_task;
 use crate::task::{News, Phase, TaskKey};
 
 /// Time between two comparisons of the engine's containers with the tasks.
@@ -36,7 +37,7 @@ impl Agent {
         let news = ending(exit, task.kill.is_some(), &task.info);
         let news = News { healthy: self.end_checks(key), ..news };
         let mut effects = self.tell(now, key, news);
-        if let Exit::Exited { .. } = exit {
+        if !matches!(exit, Exit::Vanished) {
             effects.extend(self.remove_later(now, name));
         }
         effects.extend(self.exit_if_empty());
@@ -50,29 +51,34 @@ impl Agent {
     pub(super) fn containers_found(
         &mut self,
         now: Instant,
+        kind: Kind,
         found: Vec<FoundContainer>,
     ) -> Vec<Effect> {
         let found: BTreeMap<String, FoundState> =
             found.into_iter().map(|container| (container.name, container.state)).collect();
         let mut effects = Vec::new();
-        if !self.recovery.is_listed {
-            self.recovery.is_listed = true;
-            effects.extend(self.recover_containers(now, &found));
+        if self.recovery.listed.insert(kind) {
+            effects.extend(self.recover_containers(now, kind, &found));
         }
         effects.extend(self.tidy_up(now, &found));
-        effects.push(Effect::ArmTimer { at: now + LOOK_AGAIN, timer: Timer::LookAgain });
+        let timer = match kind {
+            Kind::Docker => Timer::LookAgain,
+            Kind::Process => Timer::LookForProcesses,
+        };
+        effects.push(Effect::ArmTimer { at: now + LOOK_AGAIN, timer });
         effects
     }
 
     fn recover_containers(
         &mut self,
         now: Instant,
+        kind: Kind,
         found: &BTreeMap<String, FoundState>,
     ) -> Vec<Effect> {
         let recovering: Vec<TaskKey> = self
             .tasks
             .iter()
-            .filter(|(_, task)| task.is_recovering)
+            .filter(|(_, task)| task.is_recovering && task.kind() == kind)
             .map(|(key, _)| key.clone())
             .collect();
         recovering.iter().flat_map(|key| self.recover_container(now, key, found)).collect()
@@ -185,6 +191,7 @@ fn ending(exit: &Exit, is_killed: bool, info: &v1::TaskInfo) -> News {
             News::from_executor(state)
                 .with_message(format!("Container exited with status {status}"))
         }
+        Exit::Process(exit) => process_task::ending(exit, is_killed),
         Exit::Vanished => {
             let state = if is_killed { TaskState::Killed } else { TaskState::Failed };
             News::from_agent(

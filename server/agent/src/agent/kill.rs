@@ -12,6 +12,7 @@ use wire::mesos::v1::task_status::Reason;
 
 use crate::Agent;
 use crate::command::Timer;
+use crate::container::Kind;
 use crate::effect::Effect;
 use crate::record::Entry;
 use crate::task::{News, Phase, TaskKey, grace};
@@ -39,7 +40,12 @@ impl Agent {
             return self.send_head(now, &key);
         }
         let asked = order.kill_policy.as_ref().and_then(grace).or_else(|| task.own_grace());
-        self.end_task(now, &key, asked.unwrap_or(self.settings.kill_grace))
+        // Compat: the executor of a command leaves itself two seconds of the period (mesos.md §5.3), that of Docker none.
+        let unasked = match task.kind() {
+            Kind::Docker => self.settings.kill_grace,
+            Kind::Process => self.settings.shutdown_grace,
+        };
+        self.end_task(now, &key, asked.unwrap_or(unasked))
     }
 
     /// Makes a task end within `grace`; nothing when it already has to end as soon as that.
@@ -193,6 +199,10 @@ impl Agent {
 
     /// Orders the removal of an ended container for its time, once.
     pub(super) fn remove_later(&mut self, now: Instant, name: String) -> Option<Effect> {
+        if Kind::of_name(&name) == Kind::Process {
+            // Its output lies in the sandbox; nothing else is of use to anybody.
+            return Some(Effect::Remove(name));
+        }
         self.removals.insert(name.clone()).then(|| Effect::ArmTimer {
             at: now + self.settings.remove_delay,
             timer: Timer::RemoveContainer(name),

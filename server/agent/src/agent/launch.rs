@@ -10,9 +10,10 @@ use wire::mesos::v1::task_status::Reason;
 use crate::Agent;
 use crate::check;
 use crate::command::LaunchFailure;
-use crate::container::Inspection;
+use crate::container::{Inspection, Kind};
 use crate::docker_task::{self, Refusal, Surroundings};
 use crate::effect::{Effect, Launch, Watched};
+use crate::process_task;
 use crate::record::{Entry, Proto};
 use crate::task::{News, Phase, Task, TaskKey};
 use crate::update_stream::UpdateStream;
@@ -91,8 +92,8 @@ impl Agent {
         info: Arc<wire::mesos::v1::TaskInfo>,
         container: ContainerId,
     ) -> Task {
-        // Compat: the name of Mesos 0.23 to 1.3, which the deployment guide shows (mesos.md, trap 10).
-        let container_name = format!("mesos-{agent}.{container}");
+        let kind = if process_task::is_one(&info) { Kind::Process } else { Kind::Docker };
+        let container_name = format!("{}{agent}.{container}", kind.prefix());
         let sandbox = format!(
             "{}/slaves/{agent}/frameworks/{}/executors/{}/runs/{container}",
             self.settings.work_dir, key.framework, key.task
@@ -118,8 +119,11 @@ impl Agent {
     /// The order to start a task's container, from the beginning.
     pub(super) fn order_launch(&self, task: &Task) -> Result<Effect, Refusal> {
         check::validate(&task.info).map_err(Refusal::Unsupported)?;
+        if task.kind() == Kind::Process {
+            return self.order_process(task);
+        }
         if !self.settings.runs_docker {
-            let text = "only DOCKER containers are supported yet, and this agent was started without the docker \
+            let text = "the task has a DOCKER container, and this agent was started without the docker \
                         containerizer (--containerizers)";
             return Err(Refusal::Unsupported(text.to_owned()));
         }
@@ -140,6 +144,29 @@ impl Agent {
         };
         let spec = docker_task::container_spec(&task.info, around)?;
         Ok(Effect::Launch(Box::new(Launch {
+            task: task.key.clone(),
+            container: task.container.clone(),
+            spec,
+        })))
+    }
+
+    /// The order to start a task that is a plain command.
+    fn order_process(&self, task: &Task) -> Result<Effect, Refusal> {
+        if !self.settings.runs_processes {
+            let text = "the task is a command without a container, and this agent was started without the mesos \
+                        containerizer (--containerizers)";
+            return Err(Refusal::Unsupported(text.to_owned()));
+        }
+        let around = process_task::Surroundings {
+            name: &task.container_name,
+            key: &task.key,
+            agent: self.id.as_ref().map(AgentId::as_str).unwrap_or_default(),
+            sandbox: &task.sandbox,
+            settings: &self.settings,
+            framework: self.frameworks.get(&task.key.framework).map(Arc::as_ref),
+        };
+        let spec = process_task::process_spec(&task.info, around)?;
+        Ok(Effect::LaunchProcess(Box::new(Launch {
             task: task.key.clone(),
             container: task.container.clone(),
             spec,
@@ -224,8 +251,9 @@ impl Agent {
         if task.kill.is_some() {
             effects.extend(self.stop_running(now, key));
         } else {
+            let json = Some(inspection.json).filter(|json| !json.is_empty());
             let news = News {
-                data: Some(Bytes::from(inspection.json)),
+                data: json.map(Bytes::from),
                 addresses: inspection.addresses,
                 ..News::from_executor(TaskState::Running)
             };

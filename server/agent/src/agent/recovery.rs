@@ -9,6 +9,7 @@ use model::{AgentId, ContainerId, Epoch, FrameworkId, Instant, TaskId, Timestamp
 use wire::mesos::v1;
 
 use super::{Agent, Link};
+use crate::container::Kind;
 use crate::effect::Effect;
 use crate::record::{Entry, Proto, Record, UnreadableRecord};
 use crate::settings::Settings;
@@ -16,10 +17,10 @@ use crate::task::{Phase, Task, TaskKey};
 use crate::uuids::Uuids;
 
 /// How far a new process is in finding out what became of the containers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Recovery {
-    /// The engine has listed its containers since the process began.
-    pub(super) is_listed: bool,
+    /// Kinds of containers that have been listed since the process began.
+    pub(super) listed: BTreeSet<Kind>,
     /// From here on a master is not kept waiting any longer; unknown until the first one is there.
     pub(super) overdue: Option<Instant>,
 }
@@ -42,7 +43,7 @@ impl Agent {
             id: None,
             boot: None,
             link: Link::Down,
-            recovery: Recovery { is_listed: false, overdue: None },
+            recovery: Recovery { listed: BTreeSet::new(), overdue: None },
             epoch: Epoch::default(),
             master: None,
             frameworks: OrdMap::new(),
@@ -79,7 +80,7 @@ impl Agent {
     /// What has to be done once after [`Agent::recover`].
     #[must_use]
     pub fn start(&self) -> Vec<Effect> {
-        vec![Effect::FindContainers]
+        vec![Effect::FindProcesses, Effect::FindContainers]
     }
 
     /// Whether nothing is left to find out about the containers of the process before this one.

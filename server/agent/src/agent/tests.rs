@@ -2,6 +2,7 @@
 #![allow(clippy::wildcard_enum_match_arm, reason = "a test picks the effects it is about")]
 
 mod checking;
+mod commands;
 mod crashing;
 mod harness;
 

@@ -2,6 +2,7 @@
 //!
 //! Each test makes an image of its own from Debian's static busybox and removes the image and its containers again, whatever happens.
 
+mod commands;
 mod engine;
 mod faults;
 

@@ -29,7 +29,7 @@ pub fn definition(spec: &RunSpec) -> App {
         backoff_seconds: spec.backoff().initial.as_secs(),
         cmd,
         constraints: spec.constraints().iter().map(constraint).collect(),
-        container: Some(container(spec)),
+        container: spec.container().map(|it| container(spec, it)),
         cpus: spec.cpus().to_f64(),
         dependencies: spec.dependencies().iter().map(ToString::to_string).collect(),
         disk: spec.disk().to_f64(),
@@ -84,8 +84,7 @@ fn constraint(constraint: &Constraint) -> Vec<String> {
     words
 }
 
-fn container(spec: &RunSpec) -> Container {
-    let container = spec.container();
+fn container(spec: &RunSpec, container: &crate::run_spec::Container) -> Container {
     let parameter = |parameter: &crate::run_spec::Parameter| Parameter {
         key: parameter.key.clone(),
         value: parameter.value.clone(),

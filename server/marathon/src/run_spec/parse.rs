@@ -40,17 +40,12 @@ impl RunSpec {
         let mut found = Violations::default();
         let spec = assemble(&posted, &mut found);
         found.or_invalid()?;
-        spec.ok_or_else(|| {
-            Refusal::rule(
-                "/",
-                "AppDefinition must either contain one of 'cmd' or 'args', and/or a 'container'.",
-            )
-        })
+        Ok(spec)
     }
 }
 
-/// The run spec, as far as it can be made; whenever it cannot, a violation says why.
-fn assemble(posted: &PostedApp, found: &mut Violations) -> Option<RunSpec> {
+/// The run spec, as far as it can be made; whenever it is not the one that was meant, a violation says why.
+fn assemble(posted: &PostedApp, found: &mut Violations) -> RunSpec {
     let id = id_of(posted, found);
     let command = command_of(posted, found);
     let container = container_of(posted, found);
@@ -85,11 +80,13 @@ fn assemble(posted: &PostedApp, found: &mut Violations) -> Option<RunSpec> {
         unreachable_strategy: unreachable_strategy_of(posted, found),
         accepted_resource_roles: roles_of(posted, &role, found),
         role,
-        // Last, so that everything else has been looked at.
-        container: container?,
+        container,
     };
+    let is_of_host = matches!(spec.networking, Networking::Host { .. });
+    let error = unbuilt::text("a network of its own without a Docker container");
+    found.check(posted.container.is_none() && !is_of_host, "/networks", error);
     check_single_instance(&spec, found);
-    Some(spec)
+    spec
 }
 
 fn no_id() -> String {
@@ -142,11 +139,7 @@ fn command_of(posted: &PostedApp, found: &mut Violations) -> Command {
 }
 
 fn container_of(posted: &PostedApp, found: &mut Violations) -> Option<Container> {
-    let Some(container) = &posted.container else {
-        let has_command = posted.cmd.is_some() || posted.args.is_some();
-        found.check(has_command, "/container", unbuilt::NO_CONTAINER);
-        return None;
-    };
+    let container = posted.container.as_ref()?;
     if !is_docker(container.kind.as_deref()) {
         found.add("/container/type", unbuilt::text("the MESOS containerizer"));
         return None;

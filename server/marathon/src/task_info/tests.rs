@@ -116,6 +116,22 @@ fn a_bridge_task_is_described_as_mesos_wants_it() {
 }
 
 #[test]
+fn a_command_without_a_container_names_its_program() {
+    let info = task_info(&launch(json!({"id": "/a", "cmd": "sleep 1"}), &[31_000])).unwrap();
+    let command = info.command.unwrap();
+    assert_eq!((command.shell, command.value.as_deref()), (Some(true), Some("sleep 1")));
+    assert_eq!(info.container, None);
+    let arguments = json!({"id": "/a", "args": ["sleep", "1"]});
+    let launch = launch(arguments, &[31_000]);
+    let command = task_info(&launch).unwrap().command.unwrap();
+    assert_eq!((command.shell, command.value.as_deref()), (Some(false), Some("sleep")));
+    assert_eq!(command.arguments, ["sleep", "1"]);
+    let variables = environment::variables(&launch, launch.instance.task.as_ref().unwrap());
+    assert_eq!(variables.get("MARATHON_APP_DOCKER_IMAGE"), None);
+    assert_eq!(variables.get("PORT_DEFAULT").map(String::as_str), Some("31000"));
+}
+
+#[test]
 fn the_environment_names_the_app_its_ports_and_its_labels() {
     let launch = launch(nginx(), &[31_030, 31_500]);
     let variables = environment::variables(&launch, launch.instance.task.as_ref().unwrap());

@@ -15,9 +15,9 @@ use wire::link::{
 use wire::mesos::v1;
 
 use super::harness::{EPOCH, framework, inspection, terms};
-use crate::container::{Exit, FoundContainer, FoundState};
-use crate::fixtures::{marathon, nginx_task, settings};
-use crate::{Agent, Command, ConnectionId, Effect, Launch, LaunchFailure, Record, Timer, Watched};
+use crate::container::{Exit, FoundContainer, FoundState, Kind, ProcessExit};
+use crate::fixtures::{marathon, nginx_task, settings, shell_task};
+use crate::{Agent, Command, ConnectionId, Effect, LaunchFailure, Record, TaskKey, Timer, Watched};
 
 /// The process is gone.
 #[derive(Debug)]
@@ -45,6 +45,8 @@ enum Source {
 /// One course of events.
 #[derive(Debug, Clone)]
 struct Course {
+    /// What the tasks are: Docker containers or commands.
+    kind: Kind,
     order: [Source; 3],
     crashes: Vec<u32>,
     fate: Fate,
@@ -122,12 +124,19 @@ impl Engine {
 
 /// Work of a process at the engine, as the driver does it.
 enum Job {
-    Launch { launch: Box<Launch>, step: u8 },
+    Launch { launch: Launching, step: u8 },
     Describe(Watched),
     Watch(Watched),
     Stop(String),
     Remove(String),
-    Find,
+    Find(Kind),
+}
+
+/// A launch of either kind.
+struct Launching {
+    task: TaskKey,
+    container: ContainerId,
+    name: String,
 }
 
 /// What dies with the process.
@@ -291,12 +300,10 @@ impl World {
                 Effect::Send(_, frame) => self.heard(*frame),
                 Effect::CloseLink { reason, .. } => panic!("the link is closed: {reason}"),
                 Effect::Launch(launch) => {
-                    let names = self.names.entry(launch.task.task.to_string()).or_default();
-                    names.insert(launch.spec.name.clone());
-                    if launch.task.task.as_str() == "c" {
-                        self.engine.refused.insert(launch.spec.name.clone());
-                    }
-                    self.live().jobs.push_back(Job::Launch { launch, step: 0 });
+                    self.begin_launch(launch.task, launch.container, launch.spec.name);
+                }
+                Effect::LaunchProcess(launch) => {
+                    self.begin_launch(launch.task, launch.container, launch.spec.name);
                 }
                 Effect::CancelLaunch(container) => {
                     self.live().cancelled.insert(container);
@@ -306,12 +313,23 @@ impl World {
                 Effect::Watch(watched) => self.live().jobs.push_back(Job::Watch(watched)),
                 Effect::Stop { name, .. } => self.live().jobs.push_back(Job::Stop(name)),
                 Effect::Remove(name) => self.live().jobs.push_back(Job::Remove(name)),
-                Effect::FindContainers => self.live().jobs.push_back(Job::Find),
+                Effect::FindContainers => self.live().jobs.push_back(Job::Find(Kind::Docker)),
+                Effect::FindProcesses => self.live().jobs.push_back(Job::Find(Kind::Process)),
                 Effect::ArmTimer { at, timer } => self.live().timers.push((at, timer)),
                 Effect::Exit(reason) => panic!("the agent ends: {reason}"),
             }
         }
         Ok(())
+    }
+
+    fn begin_launch(&mut self, task: TaskKey, container: ContainerId, name: String) {
+        assert_eq!(Kind::of_name(&name), self.course.kind);
+        self.names.entry(task.task.to_string()).or_default().insert(name.clone());
+        if task.task.as_str() == "c" {
+            self.engine.refused.insert(name.clone());
+        }
+        let launch = Launching { task, container, name };
+        self.live().jobs.push_back(Job::Launch { launch, step: 0 });
     }
 
     /// What the master does with a frame.
@@ -361,7 +379,8 @@ impl World {
             .collect();
         for (task, is_killed) in open {
             if !held.contains(&task) {
-                self.live().frames.push_back(run(&task));
+                let order = run(self.course.kind, &task);
+                self.live().frames.push_back(order);
             }
             if is_killed {
                 self.live().frames.push_back(kill(&task));
@@ -413,9 +432,7 @@ impl World {
                 }
                 Job::Watch(watched) => {
                     let exit = match state(&watched.name) {
-                        Some(State::Exited(status)) => {
-                            Exit::Exited { status, out_of_memory: false }
-                        }
+                        Some(State::Exited(status)) => self.exit(status),
                         _ => Exit::Vanished,
                     };
                     self.report(Command::ContainerEnded(watched.task, watched.container, exit))?;
@@ -437,12 +454,15 @@ impl World {
                     self.call(Call::Remove(name))?;
                     return Ok(true);
                 }
-                Job::Find => {
-                    let found = self.list();
+                Job::Find(kind) => {
+                    let found = self.list(kind);
                     if self.course.fate == Fate::Late {
                         self.engine.take_late();
                     }
-                    self.report(Command::ContainersFound(found))?;
+                    self.report(match kind {
+                        Kind::Docker => Command::ContainersFound(found),
+                        Kind::Process => Command::ProcessesFound(found),
+                    })?;
                     return Ok(true);
                 }
             };
@@ -451,9 +471,17 @@ impl World {
         Ok(false)
     }
 
-    fn launch(&mut self, launch: Box<Launch>, step: u8) -> Result<bool, Crashed> {
+    fn exit(&self, status: i64) -> Exit {
+        match (self.course.kind, status) {
+            (Kind::Docker, _) => Exit::Exited { status, out_of_memory: false },
+            (Kind::Process, 143) => Exit::Process(ProcessExit::Signaled(15)),
+            (Kind::Process, _) => Exit::Process(ProcessExit::Exited(0)),
+        }
+    }
+
+    fn launch(&mut self, launch: Launching, step: u8) -> Result<bool, Crashed> {
         let (task, container) = (launch.task.clone(), launch.container.clone());
-        let name = launch.spec.name.clone();
+        let name = launch.name.clone();
         if step < 3 && self.live().cancelled.contains(&container) {
             self.report(Command::LaunchFailed(task, container, LaunchFailure::Cancelled))?;
             return Ok(true);
@@ -494,7 +522,7 @@ impl World {
         Ok(())
     }
 
-    fn list(&self) -> Vec<FoundContainer> {
+    fn list(&self, kind: Kind) -> Vec<FoundContainer> {
         let found = |(name, state): (&String, &State)| FoundContainer {
             name: name.clone(),
             labels: BTreeMap::new(),
@@ -504,7 +532,8 @@ impl World {
                 State::Exited(_) => FoundState::Exited,
             },
         };
-        self.engine.containers.iter().map(found).collect()
+        let containers = self.engine.containers.iter();
+        containers.filter(|(name, _)| Kind::of_name(name) == kind).map(found).collect()
     }
 
     /// Orders tasks, as far as there is a process to hear of it.
@@ -512,7 +541,7 @@ impl World {
         for task in tasks {
             self.ordered.insert((*task).to_owned(), Ordered::default());
             if let Some(process) = self.process.as_mut().filter(|process| process.is_admitted) {
-                process.frames.push_back(run(task));
+                process.frames.push_back(run(self.course.kind, task));
             }
         }
     }
@@ -531,10 +560,14 @@ impl World {
     }
 }
 
-fn run(task: &str) -> master_frame::Body {
+fn run(kind: Kind, task: &str) -> master_frame::Body {
+    let info = match kind {
+        Kind::Docker => nginx_task(task, 31_000),
+        Kind::Process => shell_task(task),
+    };
     master_frame::Body::RunTask(Box::new(RunTask {
         framework: marathon(),
-        task: nginx_task(task, 31_000),
+        task: info,
         launch_id: format!("launch of {task}"),
     }))
 }
@@ -577,9 +610,11 @@ fn play(course: &Course) -> u32 {
     }
     assert_eq!(world.engine.starts[&first], 1, "{course:?}");
     assert!(world.engine.starts.values().all(|starts| *starts == 1), "{course:?}");
-    assert_eq!(world.list(), [], "left in the engine by {course:?}");
+    assert_eq!(world.engine.containers.len(), 0, "left in the engine by {course:?}");
     moments
 }
+
+const KINDS: [Kind; 2] = [Kind::Docker, Kind::Process];
 
 const ORDERS: [[Source; 3]; 4] = [
     [Source::News, Source::Work, Source::Frames],
@@ -590,9 +625,9 @@ const ORDERS: [[Source; 3]; 4] = [
 
 #[test]
 fn whatever_the_moment_of_a_crash_and_of_a_kill_the_end_is_the_same() {
-    for order in ORDERS {
+    for (kind, order) in KINDS.into_iter().flat_map(|kind| ORDERS.map(|order| (kind, order))) {
         let undisturbed =
-            Course { order, crashes: Vec::new(), fate: Fate::Lost, kill_at: u32::MAX };
+            Course { kind, order, crashes: Vec::new(), fate: Fate::Lost, kill_at: u32::MAX };
         let moments = play(&undisturbed);
         assert!(moments > 40, "{moments}");
         for kill_at in (1..=moments).step_by(9) {
@@ -605,10 +640,10 @@ fn whatever_the_moment_of_a_crash_and_of_a_kill_the_end_is_the_same() {
 
 #[test]
 fn a_call_that_outlives_the_process_starts_nothing_twice_and_leaves_nothing() {
-    for (order, fate) in
-        ORDERS.into_iter().flat_map(|order| [(order, Fate::Late), (order, Fate::VeryLate)])
-    {
-        let undisturbed = Course { order, crashes: Vec::new(), fate, kill_at: u32::MAX };
+    let fates = |order| [(order, Fate::Late), (order, Fate::VeryLate)];
+    let courses = ORDERS.into_iter().flat_map(fates);
+    for (kind, (order, fate)) in courses.flat_map(|course| KINDS.map(|kind| (kind, course))) {
+        let undisturbed = Course { kind, order, crashes: Vec::new(), fate, kill_at: u32::MAX };
         let moments = play(&undisturbed);
         for kill_at in (1..=moments).step_by(20) {
             for crash in 1..=moments + 10 {
@@ -620,12 +655,15 @@ fn a_call_that_outlives_the_process_starts_nothing_twice_and_leaves_nothing() {
 
 #[test]
 fn two_crashes_in_a_row_change_nothing_either() {
-    let undisturbed =
-        Course { order: ORDERS[1], crashes: Vec::new(), fate: Fate::Late, kill_at: 60 };
-    let moments = play(&undisturbed);
-    for first in (1..moments).step_by(2) {
-        for second in first + 1..first + 25 {
-            play(&Course { crashes: vec![first, second], ..undisturbed.clone() });
+    for kind in KINDS {
+        let order = ORDERS[1];
+        let undisturbed =
+            Course { kind, order, crashes: Vec::new(), fate: Fate::Late, kill_at: 60 };
+        let moments = play(&undisturbed);
+        for first in (1..moments).step_by(2) {
+            for second in first + 1..first + 25 {
+                play(&Course { crashes: vec![first, second], ..undisturbed.clone() });
+            }
         }
     }
 }

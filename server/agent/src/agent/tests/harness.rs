@@ -56,8 +56,12 @@ impl Harness {
 
     /// The same, remembering this many ended tasks.
     pub(super) fn remembering(ended: usize) -> Self {
-        let mut harness =
-            Self { settings: Settings { max_completed_tasks: ended, ..settings() }, ..Self::new() };
+        Self::with(Settings { max_completed_tasks: ended, ..settings() })
+    }
+
+    /// The same with other settings.
+    pub(super) fn with(settings: Settings) -> Self {
+        let mut harness = Self { settings, ..Self::new() };
         harness.restart();
         harness.admit();
         harness

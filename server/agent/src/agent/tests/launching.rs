@@ -113,15 +113,15 @@ fn a_failed_launch_fails_the_task_in_the_engines_words() {
 }
 
 #[test]
-fn a_task_without_a_docker_container_is_an_error_with_a_clear_text() {
+fn a_task_that_is_nothing_is_an_error_with_a_clear_text() {
     let mut harness = Harness::admitted();
     let mut task = nginx_task("shell.1", 31_000);
-    task.container = None;
+    (task.container, task.command) = (None, None);
     let effects = harness.run_info(task);
     assert!(!effects.iter().any(|e| matches!(e, Effect::Launch(_))));
     let update = update(&effects);
     assert_eq!(state_of(&update), TaskState::Error);
-    assert!(update.status.message.unwrap().starts_with("only DOCKER containers are supported yet"));
+    assert!(update.status.message.unwrap().contains("neither a command nor a container"));
     harness.acknowledge_head("shell.1");
     assert!(harness.reconnect().0.tasks.is_empty(), "an acknowledged end is told no more");
 }

@@ -15,7 +15,7 @@ fn found(container: &model::ContainerId, state: FoundState) -> FoundContainer {
 fn a_running_container_is_watched_again_and_nothing_is_told_twice() {
     let mut harness = Harness::admitted();
     let container = harness.running("nginx.1");
-    assert_eq!(harness.restart(), [Effect::FindContainers]);
+    assert_eq!(harness.restart(), [Effect::FindProcesses, Effect::FindContainers]);
     let (told, effects) = harness.reconnect();
     assert_eq!(told.tasks[0].task.state, TaskState::Running.number());
     assert!(updates(&effects).is_empty());

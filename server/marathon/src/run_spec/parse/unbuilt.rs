@@ -9,9 +9,6 @@ use wire::marathon::PostedApp;
 use super::is_blank;
 use crate::run_spec::Violations;
 
-/// What is said of a command without a Docker container.
-pub(super) const NO_CONTAINER: &str = "running 'cmd' or 'args' without a Docker container is not supported yet; give a container with an image";
-
 /// The message for something that has no effect yet.
 pub(super) fn text(what: &str) -> String {
     format!("{what} is not supported yet")

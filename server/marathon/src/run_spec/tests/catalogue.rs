@@ -320,8 +320,9 @@ fn members_without_effect_are_refused_by_name() {
         assert_eq!((status, body["message"].as_str()), (422, Some("Object is not valid")));
         assert_eq!(body["details"][0]["path"], path, "{change}: {body}");
     }
-    let (_, shell) = refused(&json!({"id": "/x", "cmd": "sleep 1"}));
-    assert_eq!(shell["details"][0]["path"], "/container");
+    let networks = json!([{"mode": "container/bridge"}]);
+    let (_, shell) = refused(&json!({"id": "/x", "cmd": "sleep 1", "networks": networks}));
+    assert_eq!(shell["details"][0]["path"], "/networks");
 }
 
 #[test]

@@ -74,10 +74,24 @@ fn nginx_sees_a_folder_of_its_agent() {
 }
 
 #[test]
-fn shell_tasks_are_refused_by_name_until_they_are_built() {
-    let shell = fixture(include_str!("../../../tests/fixtures/basic-0.json"));
-    let (status, body) = refused(&shell);
-    assert_eq!((status, &body["details"][0]["path"]), (422, &json!("/container")));
+fn a_shell_task_has_no_container_and_the_hosts_network() {
+    let app = fixture(include_str!("../../../tests/fixtures/basic-0.json"));
+    let wanted = json!({
+        "id": "/basic-0", "backoffFactor": 1.15, "backoffSeconds": 1, "constraints": [],
+        "cmd": "while [ true ] ; do echo 'Hello hello' >> /mnt/test ; sleep 5 ; done",
+        "cpus": 0.1, "disk": 0.0, "executor": "", "instances": 1, "labels": {},
+        "maxLaunchDelaySeconds": 300, "mem": 10.0, "gpus": 0, "networks": [{"mode": "host"}],
+        "portDefinitions": [{"port": 0, "name": "default", "protocol": "tcp"}],
+        "requirePorts": false,
+        "upgradeStrategy": {"maximumOverCapacity": 1.0, "minimumHealthCapacity": 1.0},
+        "killSelection": "YOUNGEST_FIRST",
+        "unreachableStrategy": {"inactiveAfterSeconds": 0, "expungeAfterSeconds": 0}, "role": "*",
+    });
+    let mut found = rendered(&app);
+    // Whether an app without constraints shows an empty list is no matter of this file.
+    found.as_object_mut().unwrap().entry("constraints").or_insert_with(|| json!([]));
+    assert_eq!(found, wanted);
+    assert_eq!(spec(&app).container(), None);
 }
 
 #[test]

@@ -1,0 +1,195 @@
+//! Commands without a container: the guide's shell task, agents that die under it, and many at once.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use anyhow::{Context, Result, ensure};
+use end2end::{
+    cluster::Cluster,
+    commands,
+    curl::{delete, get, send},
+    fixture,
+    waiting::until,
+};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+/// How many commands run at once in the test of many.
+const MANY: u64 = 200;
+
+fn lines(file: &Path) -> usize {
+    fs::read_to_string(file).map_or(0, |text| text.lines().count())
+}
+
+/// The guide's app with another file and a shorter sleep.
+fn guide_app(file: &Path) -> Result<Value> {
+    let mut app: Value = serde_json::from_str(&fs::read_to_string(fixture("guide/basic-0.json"))?)?;
+    let command = app["cmd"].as_str().context("no cmd")?;
+    ensure!(command.contains("/mnt/test") && command.contains("sleep 5"), "{command}");
+    app["cmd"] = json!(
+        command.replace("/mnt/test", &file.display().to_string()).replace("sleep 5", "sleep 0.2")
+    );
+    Ok(app)
+}
+
+async fn writes_on(file: &Path) -> Result<()> {
+    let before = lines(file);
+    until("the command writes", Duration::from_secs(30), async || {
+        let now = lines(file);
+        ensure!(now > before, "{now} lines as before");
+        Ok(())
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_shell_task_is_found_after_its_agent_was_killed_and_nothing_is_left_at_zero() -> Result<()>
+{
+    let cluster = Cluster::start_with(1, &["--containerizers=mesos"]).await?;
+    let folder = TempDir::new()?;
+    let file = folder.path().join("test");
+    send("POST", &cluster.marathon("/v2/apps"), &guide_app(&file)?).await?.expect(201)?;
+    let app = cluster.settled("basic-0", 1).await?;
+    let task = app["tasks"][0]["id"].clone();
+    writes_on(&file).await?;
+    ensure!(fs::read_to_string(&file)?.starts_with("Hello hello\n"), "another text");
+
+    let before = commands::executors(cluster.data());
+    ensure!(before.len() == 1, "{before:?}");
+    cluster.kill_process("agent-1").await?;
+    writes_on(&file).await?;
+    cluster.order("start", "agent-1").await?;
+    until("the agent is back", Duration::from_secs(30), async || {
+        let slaves = get(&cluster.master("/slaves")).await?.expect(200)?;
+        ensure!(slaves["slaves"][0]["active"] == true, "{slaves}");
+        Ok(())
+    })
+    .await?;
+    writes_on(&file).await?;
+    let app = cluster.settled("basic-0", 1).await?;
+    ensure!(app["tasks"][0]["id"] == task, "another task: {}", app["tasks"]);
+    ensure!(commands::executors(cluster.data()) == before, "another executor");
+
+    let url = cluster.marathon("/v2/apps/basic-0");
+    send("PUT", &url, &json!({"instances": 0})).await?.expect(200)?;
+    cluster.settled("basic-0", 0).await?;
+    commands::nothing_is_left(cluster.data()).await
+}
+
+/// The guide's own file, put back as it was.
+struct GuidesFile {
+    path: PathBuf,
+    before: Option<Vec<u8>>,
+}
+
+impl GuidesFile {
+    fn take() -> Self {
+        let path = PathBuf::from("/mnt/test");
+        let before = fs::read(&path).ok();
+        let _ = fs::remove_file(&path);
+        Self { path, before }
+    }
+}
+
+impl Drop for GuidesFile {
+    fn drop(&mut self) {
+        let _ = match &self.before {
+            Some(bytes) => fs::write(&self.path, bytes),
+            None => fs::remove_file(&self.path),
+        };
+    }
+}
+
+#[tokio::test]
+async fn the_guides_shell_task_works_as_it_is_written() -> Result<()> {
+    let file = GuidesFile::take();
+    let cluster = Cluster::start_with(1, &["--containerizers=docker,mesos"]).await?;
+    cluster.post(&fixture("guide/basic-0.json")).await?.expect(201)?;
+    let app = cluster.settled("basic-0", 1).await?;
+    ensure!(app["container"].is_null(), "{app}");
+    writes_on(&file.path).await?;
+    writes_on(&file.path).await?;
+    delete(&cluster.marathon("/v2/apps/basic-0")).await?.expect(200)?;
+    cluster.idle().await?;
+    commands::nothing_is_left(cluster.data()).await
+}
+
+#[tokio::test]
+async fn arguments_user_and_ports_reach_a_command() -> Result<()> {
+    let cluster = Cluster::start_with(1, &["--containerizers=mesos"]).await?;
+    let app = json!({"id": "/args", "args": ["/bin/sh", "-c", "echo \"$0 $1 $PORT0 $HOST\"; sleep 1000", "zero", "one $HOME"],
+        "cpus": 0.01, "mem": 16});
+    send("POST", &cluster.marathon("/v2/apps"), &app).await?.expect(201)?;
+    let app = cluster.settled("args", 1).await?;
+    let task = &app["tasks"][0];
+    let wanted = format!("zero one $HOME {} {}\n", task["ports"][0], cluster.agent_host(1));
+    let sandbox = sandbox(&cluster, task["id"].as_str().context("no task id")?)?;
+    until("the output", Duration::from_secs(30), async || {
+        let text = fs::read_to_string(sandbox.join("stdout"))?;
+        ensure!(text == wanted, "{text} instead of {wanted}");
+        Ok(())
+    })
+    .await?;
+    delete(&cluster.marathon("/v2/apps/args")).await?.expect(200)?;
+    cluster.idle().await?;
+    commands::nothing_is_left(cluster.data()).await
+}
+
+fn sandbox(cluster: &Cluster, task: &str) -> Result<PathBuf> {
+    let frameworks = cluster.data().join("agent-1/slaves/latest/frameworks");
+    let mut found = fs::read_dir(&frameworks)
+        .with_context(|| format!("no {}", frameworks.display()))?
+        .flatten()
+        .map(|entry| entry.path().join("executors").join(task).join("runs/latest"));
+    found.find(|path| path.exists()).with_context(|| format!("no sandbox of `{task}`"))
+}
+
+#[tokio::test]
+async fn many_commands_are_found_after_their_agent_was_killed_and_leave_nothing() -> Result<()> {
+    let cluster = Cluster::start_with(1, &["--containerizers=mesos"]).await?;
+    let app = json!({"id": "/many", "cmd": "echo started >> started; exec sleep 1000", "cpus": 0.001,
+        "mem": 10, "instances": MANY, "portDefinitions": []});
+    send("POST", &cluster.marathon("/v2/apps"), &app).await?.expect(201)?;
+    cluster.settled("many", MANY).await?;
+    let before = commands::executors(cluster.data());
+    ensure!(before.len() as u64 == MANY, "{} executors", before.len());
+
+    cluster.kill_process("agent-1").await?;
+    cluster.order("start", "agent-1").await?;
+    until("the agent is back", Duration::from_secs(30), async || {
+        let slaves = get(&cluster.master("/slaves")).await?.expect(200)?;
+        ensure!(slaves["slaves"][0]["active"] == true, "{slaves}");
+        Ok(())
+    })
+    .await?;
+    let app = cluster.settled("many", MANY).await?;
+    ensure!(commands::executors(cluster.data()) == before, "other executors");
+    for task in app["tasks"].as_array().context("no tasks")? {
+        let id = task["id"].as_str().context("no task id")?;
+        let starts = lines(&sandbox(&cluster, id)?.join("started"));
+        ensure!(starts == 1, "`{id}` was started {starts} times");
+    }
+
+    delete(&cluster.marathon("/v2/apps/many")).await?.expect(200)?;
+    cluster.idle().await?;
+    commands::nothing_is_left(cluster.data()).await
+}
+
+#[tokio::test]
+async fn an_agents_machine_that_dies_takes_its_commands_with_it() -> Result<()> {
+    let cluster = Cluster::start_with(1, &["--containerizers=mesos"]).await?;
+    let app = json!({"id": "/dies", "cmd": "exec sleep 1000", "cpus": 0.01, "mem": 10});
+    send("POST", &cluster.marathon("/v2/apps"), &app).await?.expect(201)?;
+    cluster.settled("dies", 1).await?;
+    let said = cluster.order("kill", "agent-1").await?;
+    ensure!(said.contains("1 commands"), "{said}");
+    ensure!(commands::running(cluster.data()).is_empty(), "a command outlived its machine");
+    cluster.order("start", "agent-1").await?;
+    cluster.settled("dies", 1).await?;
+    delete(&cluster.marathon("/v2/apps/dies")).await?.expect(200)?;
+    cluster.idle().await?;
+    commands::nothing_is_left(cluster.data()).await
+}

@@ -1,0 +1,179 @@
+//! Commands as plain processes: started at most once, ended whole, whatever calls come twice, late or at the same time.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use agent_core::container::{Exit, FoundState, ProcessExit, ProcessSpec};
+use containerizer::{Containerizer, Error, Process, ProcessConfig};
+use tempfile::TempDir;
+
+const NAME: &str = "process-S0.c1";
+
+struct World {
+    folder: TempDir,
+    process: Process,
+}
+
+impl World {
+    fn new() -> Self {
+        let folder = TempDir::new().expect("a folder");
+        std::fs::create_dir(folder.path().join("sandbox")).expect("a sandbox");
+        let process = Self::open(folder.path());
+        Self { folder, process }
+    }
+
+    /// What a new process of the agent sees.
+    fn open(folder: &Path) -> Process {
+        Process::open(&ProcessConfig {
+            folder: folder.join("commands"),
+            cgroup: format!("test-{}", folder.file_name().unwrap_or_default().to_string_lossy()),
+        })
+        .expect("the folder can be written")
+    }
+
+    fn spec(&self, script: &str) -> ProcessSpec {
+        let variable = |name: &str, value: String| (name.to_owned(), value);
+        let sandbox = self.sandbox().display().to_string();
+        ProcessSpec {
+            name: NAME.to_owned(),
+            program: "/bin/sh".to_owned(),
+            arguments: ["sh", "-c", script].map(str::to_owned).into(),
+            environment: vec![
+                variable("PATH", "/usr/bin:/bin".to_owned()),
+                variable("MESOS_SANDBOX", sandbox.clone()),
+            ],
+            user: None,
+            sandbox,
+            cpu_shares: 102,
+            cpu_quota: Some(50_000),
+            memory_bytes: 32 << 20,
+            limits: Vec::new(),
+        }
+    }
+
+    fn sandbox(&self) -> PathBuf {
+        self.folder.path().join("sandbox")
+    }
+
+    fn output(&self) -> String {
+        std::fs::read_to_string(self.sandbox().join("stdout")).unwrap_or_default()
+    }
+
+    async fn prints(&self, text: &str) {
+        let printed = tokio::time::timeout(Duration::from_secs(30), async {
+            while !self.output().contains(text) {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        });
+        assert!(printed.await.is_ok(), "no `{text}` in `{}`", self.output());
+    }
+
+    async fn state(&self) -> Option<FoundState> {
+        let found = self.process.list().await.expect("the commands can be listed");
+        found.into_iter().find(|found| found.name == NAME).map(|found| found.state)
+    }
+}
+
+#[tokio::test]
+async fn a_command_that_is_started_many_times_at_once_runs_once() {
+    let world = World::new();
+    world.process.create_process(&world.spec("echo begun; sleep 1000")).await.unwrap();
+    assert_eq!(world.state().await, Some(FoundState::Created));
+    let others: Vec<Process> = (0..4).map(|_| World::open(world.folder.path())).collect();
+    let starts = others.iter().map(|process| process.start(NAME));
+    for started in futures_util::future::join_all(starts).await {
+        started.unwrap();
+    }
+    world.process.start(NAME).await.unwrap();
+    // Made anew after a restart that did not know better.
+    world.process.create_process(&world.spec("echo another")).await.unwrap();
+    world.process.start(NAME).await.unwrap();
+    assert_eq!(world.state().await, Some(FoundState::Running));
+    world.process.stop(NAME, Duration::ZERO).await.unwrap();
+    assert_eq!(world.process.wait(NAME).await, Exit::Process(ProcessExit::Signaled(9)));
+    assert_eq!(world.output(), "begun\n");
+    world.process.remove(NAME).await.unwrap();
+    assert_eq!(world.state().await, None);
+}
+
+#[tokio::test]
+async fn a_command_that_was_given_up_is_not_started_any_more() {
+    let world = World::new();
+    world.process.create_process(&world.spec("echo begun")).await.unwrap();
+    world.process.stop(NAME, Duration::ZERO).await.unwrap();
+    let late = world.process.start(NAME).await;
+    assert!(matches!(late, Err(Error::UnknownContainer { .. })), "{late:?}");
+    world.process.remove(NAME).await.unwrap();
+    let late = world.process.start(NAME).await;
+    assert!(late.is_err(), "{late:?}");
+    assert_eq!(world.output(), "");
+    // What is unknown has ended.
+    world.process.stop(NAME, Duration::ZERO).await.unwrap();
+    world.process.remove(NAME).await.unwrap();
+    assert_eq!(world.process.wait(NAME).await, Exit::Vanished);
+}
+
+#[tokio::test]
+async fn a_later_order_shortens_the_grace_period() {
+    let world = World::new();
+    let script = "trap 'echo asked' TERM; echo up; while :; do sleep 0.05; done";
+    world.process.create_process(&world.spec(script)).await.unwrap();
+    world.process.start(NAME).await.unwrap();
+    world.prints("up").await;
+    let patient = world.process.clone();
+    let patient = tokio::spawn(async move { patient.stop(NAME, Duration::from_secs(1_000)).await });
+    world.prints("asked").await;
+    world.process.stop(NAME, Duration::from_millis(50)).await.unwrap();
+    patient.await.unwrap().unwrap();
+    assert_eq!(world.process.wait(NAME).await, Exit::Process(ProcessExit::Signaled(9)));
+    world.process.remove(NAME).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_command_that_forks_for_ever_ends_too() {
+    let world = World::new();
+    let script =
+        "f() { setsid sleep 1000 & sleep 0.01; f; }; for i in 1 2 3; do f & done; echo up; wait";
+    world.process.create_process(&world.spec(script)).await.unwrap();
+    world.process.start(NAME).await.unwrap();
+    world.prints("up").await;
+    world.process.stop(NAME, Duration::ZERO).await.unwrap();
+    assert!(matches!(world.process.wait(NAME).await, Exit::Process(_)));
+    world.process.remove(NAME).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_command_over_its_memory_ends_whole_and_says_so() {
+    let world = World::new();
+    let script = "sleep 1000 & tail /dev/zero; sleep 1000";
+    world.process.create_process(&world.spec(script)).await.unwrap();
+    world.process.start(NAME).await.unwrap();
+    let exit = world.process.wait(NAME).await;
+    let Exit::Process(ProcessExit::OutOfMemory { limit, statistics, .. }) = exit else {
+        panic!("this test needs memory cgroups: {exit:?}")
+    };
+    assert_eq!(limit, 32 << 20);
+    assert!(!statistics.is_empty());
+    world.process.remove(NAME).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_a_killed_executor_leaves_is_ended_by_whoever_looks_next() {
+    let world = World::new();
+    let script = "setsid sleep 1000 & echo up; sleep 1000";
+    world.process.create_process(&world.spec(script)).await.unwrap();
+    world.process.start(NAME).await.unwrap();
+    world.prints("up").await;
+    let folder = world.folder.path().join("commands/tasks").join(NAME);
+    let identity = |file: &str| {
+        executor::Identity::from_bytes(&std::fs::read(folder.join(file)).unwrap()).unwrap()
+    };
+    let (executor, task) = (identity("claim"), identity("task"));
+    let number = rustix::process::Pid::from_raw(executor.pid.try_into().unwrap()).unwrap();
+    rustix::process::kill_process(number, rustix::process::Signal::KILL).unwrap();
+    let next = World::open(world.folder.path());
+    assert_eq!(next.wait(NAME).await, Exit::Process(ProcessExit::Unknown));
+    assert!(!task.is_alive());
+    next.remove(NAME).await.unwrap();
+    assert_eq!(world.state().await, None);
+}

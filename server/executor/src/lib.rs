@@ -1,0 +1,64 @@
+//! What an agent and the executor of one shell task tell one another, by files in a folder of the task's own.
+//!
+//! The agent writes `spec` and starts `ekiden-executor run FOLDER`; whoever links its identity to `claim` first is the executor, so a
+//! task is started at most once however often it is asked for. `task` names the task's first process before its program runs, `exit`
+//! says how it ended. A line in the fifo `control` asks for the end.
+//!
+//! Every file is written beside its place and put there in one step: what can be read is whole. The forms are read by later versions
+//! of the agent, while a `spec` is read by the executor of the version that wrote it.
+#![forbid(unsafe_code)]
+#![deny(missing_docs)]
+
+mod ending;
+mod identity;
+mod pairs;
+mod spec;
+
+pub use crate::ending::{Ending, How, OutOfMemory};
+pub use crate::identity::{Identity, Status, boot_id};
+pub use crate::pairs::Malformed;
+pub use crate::spec::{Limit, MemoryCgroup, Spec};
+
+/// Names of the files in a task's folder.
+pub mod file {
+    /// What is to be run: [`crate::Spec`].
+    pub const SPEC: &str = "spec";
+    /// The executor: [`crate::Identity`].
+    pub const CLAIM: &str = "claim";
+    /// The first process of the task: [`crate::Identity`].
+    pub const TASK: &str = "task";
+    /// How it ended: [`crate::Ending`].
+    pub const EXIT: &str = "exit";
+    /// The fifo that takes [`crate::stop_order`]s.
+    pub const CONTROL: &str = "control";
+}
+
+/// What the executor says on its standard output once the task's program runs; anything else is why it does not.
+pub const STARTED: &str = "started";
+
+/// What it says when another executor has claimed the task, or the agent has given it up.
+pub const CLAIMED: &str = "claimed";
+
+/// The line that asks the executor to end its task within `grace_ms`.
+#[must_use]
+pub fn stop_order(grace_ms: u64) -> String {
+    format!("{grace_ms}\n")
+}
+
+/// The shortest grace period among the lines of the fifo; none where no line is a number.
+#[must_use]
+pub fn shortest_grace(lines: &str) -> Option<u64> {
+    lines.lines().filter_map(|line| line.trim().parse().ok()).min()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_shortest_of_several_orders_counts() {
+        let orders = [stop_order(5_000), stop_order(0), stop_order(70)].concat();
+        assert_eq!(shortest_grace(&orders), Some(0));
+        assert_eq!(shortest_grace("nonsense\n"), None);
+    }
+}

@@ -1,0 +1,145 @@
+//! What the executor is to run.
+
+use std::path::PathBuf;
+
+use crate::pairs::{Malformed, Pairs};
+
+/// One task, with everything already decided.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Spec {
+    /// The program, looked for along the task's own `PATH` when it has no slash.
+    pub program: String,
+    /// Its arguments; the first is the name that it is given.
+    pub arguments: Vec<String>,
+    /// Its whole environment.
+    pub environment: Vec<(String, String)>,
+    /// Its working directory, which holds `stdout` and `stderr` too.
+    pub sandbox: PathBuf,
+    /// The user to run as; the executor's own when absent.
+    pub user: Option<String>,
+    /// Limits of its processes.
+    pub limits: Vec<Limit>,
+    /// Folders of the cgroups that its processes belong to.
+    pub cgroups: Vec<PathBuf>,
+    /// The one among them that bounds the memory.
+    pub memory: Option<MemoryCgroup>,
+}
+
+/// A limit of the kind that setrlimit(2) sets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limit {
+    /// The kind, in the words of Mesos without their beginning: `NOFILE`, `CORE` …
+    pub name: String,
+    /// The limit that counts; none is no limit.
+    pub soft: Option<u64>,
+    /// What the process itself may raise it to.
+    pub hard: Option<u64>,
+}
+
+/// A cgroup that bounds memory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum MemoryCgroup {
+    /// In a hierarchy of version 1.
+    V1(PathBuf),
+    /// In the unified hierarchy.
+    V2(PathBuf),
+}
+
+impl Spec {
+    /// The bytes for a file.
+    #[must_use]
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut pairs = Pairs::default();
+        pairs.push("program", &self.program);
+        for argument in &self.arguments {
+            pairs.push("argument", argument);
+        }
+        for (name, value) in &self.environment {
+            pairs.push("variable", format!("{name}={value}"));
+        }
+        pairs.push("sandbox", self.sandbox.display());
+        if let Some(user) = &self.user {
+            pairs.push("user", user);
+        }
+        for Limit { name, soft, hard } in &self.limits {
+            let number = |limit: &Option<u64>| limit.map_or("-".to_owned(), |it| it.to_string());
+            pairs.push("limit", format!("{name} {} {}", number(soft), number(hard)));
+        }
+        for cgroup in &self.cgroups {
+            pairs.push("cgroup", cgroup.display());
+        }
+        match &self.memory {
+            Some(MemoryCgroup::V1(path)) => pairs.push("memory_v1", path.display()),
+            Some(MemoryCgroup::V2(path)) => pairs.push("memory_v2", path.display()),
+            None => {}
+        }
+        pairs.to_bytes()
+    }
+
+    /// Reads what [`Spec::to_bytes`] of this very version wrote.
+    ///
+    /// # Errors
+    /// When the bytes are something else; a name that is not known is refused, since it would change how the task runs.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, Malformed> {
+        let mut spec = Self::default();
+        for (name, value) in Pairs::from_bytes(bytes)?.iter() {
+            match name {
+                "program" => spec.program = value.to_owned(),
+                "argument" => spec.arguments.push(value.to_owned()),
+                "variable" => {
+                    let (name, value) = value
+                        .split_once('=')
+                        .ok_or_else(|| Malformed(format!("`{value}` is no variable")))?;
+                    spec.environment.push((name.to_owned(), value.to_owned()));
+                }
+                "sandbox" => spec.sandbox = PathBuf::from(value),
+                "user" => spec.user = Some(value.to_owned()),
+                "limit" => spec.limits.push(limit(value)?),
+                "cgroup" => spec.cgroups.push(PathBuf::from(value)),
+                "memory_v1" => spec.memory = Some(MemoryCgroup::V1(PathBuf::from(value))),
+                "memory_v2" => spec.memory = Some(MemoryCgroup::V2(PathBuf::from(value))),
+                other => return Err(Malformed(format!("`{other}` is not known"))),
+            }
+        }
+        Ok(spec)
+    }
+}
+
+fn limit(text: &str) -> Result<Limit, Malformed> {
+    let malformed = || Malformed(format!("`{text}` is no limit"));
+    let parts: Vec<&str> = text.split(' ').collect();
+    let [name, soft, hard] = parts.as_slice() else {
+        return Err(malformed());
+    };
+    let number = |part: &str| match part {
+        "-" => Ok(None),
+        number => number.parse().map(Some).map_err(|_| malformed()),
+    };
+    Ok(Limit { name: (*name).to_owned(), soft: number(soft)?, hard: number(hard)? })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_spec_is_read_as_it_was_written() {
+        let spec = Spec {
+            program: "/bin/sh".to_owned(),
+            arguments: vec!["sh".to_owned(), "-c".to_owned(), "echo 'a\nb' =".to_owned()],
+            environment: vec![("A".to_owned(), "b=c\nd".to_owned()), ("E".into(), String::new())],
+            sandbox: PathBuf::from("/work/a b"),
+            user: Some("nobody".to_owned()),
+            limits: vec![Limit { name: "NOFILE".to_owned(), soft: Some(7), hard: None }],
+            cgroups: vec![PathBuf::from("/sys/fs/cgroup/cpu/e")],
+            memory: Some(MemoryCgroup::V1(PathBuf::from("/sys/fs/cgroup/memory/e"))),
+        };
+        assert_eq!(Spec::from_bytes(&spec.to_bytes()), Ok(spec));
+    }
+
+    #[test]
+    fn a_name_that_is_not_known_is_refused() {
+        let error = Spec::from_bytes(b"program\0x\0colour\0red\0").unwrap_err();
+        assert!(error.to_string().contains("`colour`"));
+    }
+}
