@@ -27,6 +27,8 @@ pub enum Command {
     LaunchFailed(TaskKey, ContainerId, LaunchFailure),
     /// The task's container has ended.
     ContainerEnded(TaskKey, ContainerId, Exit),
+    /// The engine does not hold the container of a task whose launch was called off, and cannot start it any more.
+    ContainerDiscarded(TaskKey, ContainerId),
     /// The engine did not stop the task's container.
     StopFailed(TaskKey, ContainerId, String),
     /// These are the containers that the engine holds for this agent.
@@ -46,6 +48,7 @@ impl Command {
             Self::ContainerLaunched(..) => "ContainerLaunched",
             Self::LaunchFailed(..) => "LaunchFailed",
             Self::ContainerEnded(..) => "ContainerEnded",
+            Self::ContainerDiscarded(..) => "ContainerDiscarded",
             Self::StopFailed(..) => "StopFailed",
             Self::ContainersFound(_) => "ContainersFound",
             Self::TimerFired(_) => "TimerFired",

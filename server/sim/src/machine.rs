@@ -251,6 +251,9 @@ impl World {
                 self.begin_job(machine, Job::Stop { task, name, grace });
             }
             Effect::Remove(name) => self.begin_job(machine, Job::Remove(name)),
+            Effect::Discard { task, container, name } => {
+                self.begin_job(machine, Job::Discard { task, container, name });
+            }
             Effect::FindContainers => self.begin_job(machine, Job::Find),
             Effect::ArmTimer { at, timer } => {
                 let incarnation = self.machines[machine].incarnation;

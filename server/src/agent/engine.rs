@@ -161,6 +161,18 @@ impl Containers {
         });
     }
 
+    /// Removes the container of a called-off launch and reports that, as soon as the engine answers.
+    pub(super) fn discard(&self, task: TaskKey, container: ContainerId, name: String) {
+        let this = self.clone();
+        self.spawn(async move {
+            while let Err(error) = this.engine.remove(&name).await {
+                debug!("container `{name}` is removed again: {error}");
+                tokio::time::sleep(RETRY).await;
+            }
+            this.report(Command::ContainerDiscarded(task, container)).await;
+        });
+    }
+
     /// Lists the containers of this agent, as soon as the engine answers.
     pub(super) fn find(&self, label: &'static str, value: String) {
         let this = self.clone();

@@ -52,6 +52,9 @@ impl Ports {
             Effect::Watch(watched) => self.containers.watch(watched),
             Effect::Stop { task, name, grace } => self.containers.stop(task, name, grace),
             Effect::Remove(name) => self.containers.remove(name),
+            Effect::Discard { task, container, name } => {
+                self.containers.discard(task, container, name);
+            }
             Effect::FindContainers => self.containers.find(self.label.0, self.label.1.clone()),
             Effect::ArmTimer { at, timer } => {
                 self.armed += 1;

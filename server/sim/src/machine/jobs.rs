@@ -58,6 +58,7 @@ pub(crate) enum Job {
     Watch(Watched),
     Stop { task: Option<(TaskKey, ContainerId)>, name: String, grace: Duration },
     Remove(String),
+    Discard { task: TaskKey, container: ContainerId, name: String },
     Find,
 }
 
@@ -80,7 +81,7 @@ impl Job {
             Self::Stop { name, grace, .. } => {
                 EngineCall::Stop { name: name.clone(), grace: *grace }
             }
-            Self::Remove(name) => EngineCall::Remove(name.clone()),
+            Self::Remove(name) | Self::Discard { name, .. } => EngineCall::Remove(name.clone()),
             Self::Find => EngineCall::List,
         }
     }
@@ -172,6 +173,13 @@ impl World {
             Job::Remove(name) => {
                 if matches!(answer, EngineAnswer::Failed(_)) {
                     self.try_again(machine, id, Job::Remove(name));
+                }
+            }
+            Job::Discard { task, container, name } => {
+                if matches!(answer, EngineAnswer::Failed(_)) {
+                    self.try_again(machine, id, Job::Discard { task, container, name });
+                } else {
+                    self.tell_agent(machine, Command::ContainerDiscarded(task, container));
                 }
             }
             Job::Find => match answer {
