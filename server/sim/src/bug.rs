@@ -12,25 +12,28 @@ pub enum Bug {
     JournalAfterEngine,
     /// Acknowledgements of terminal updates never leave Marathon's process.
     AcknowledgementDropped,
-    /// Epochs on the agent link are not compared, at neither end.
+    /// Epochs on the agent link are not compared, at neither end; nor are leases asked for, which would hide it.
     EpochNotChecked,
     /// The list of tasks that a returning agent reports lacks one.
     IncompleteReregistration,
     /// A leader's writes carry no fence and are applied whoever leads.
     FenceNotChecked,
+    /// A process acts without asking whether its lease has ended.
+    LeaseNotChecked,
     /// The frames of one link overtake one another.
     LinkReorders,
 }
 
 impl Bug {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::ReleaseBeforeDurable,
         Self::JournalAfterEngine,
         Self::AcknowledgementDropped,
         Self::EpochNotChecked,
         Self::IncompleteReregistration,
         Self::FenceNotChecked,
+        Self::LeaseNotChecked,
         Self::LinkReorders,
     ];
 }

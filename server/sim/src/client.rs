@@ -86,6 +86,9 @@ impl World {
         let Some(node) = self.random.pick(&leading) else { return };
         let name = self.random.pick(&["/web", "/group/api", "/batch"]).unwrap_or("/web");
         let Ok(app) = AppId::parse(name) else { return };
+        if self.random.percent(30) {
+            return self.client_reads(node, &app);
+        }
         if self.client.is_waiting(&app) {
             return;
         }
@@ -94,6 +97,14 @@ impl World {
         let [known] = known.as_slice() else { return };
         let known = known.clone();
         self.request(node, app, known);
+    }
+
+    /// Looks at an app. A process without a lease answers nothing from its state.
+    fn client_reads(&mut self, node: usize, app: &AppId) {
+        if self.holds_lease(node) {
+            self.trace.note(self.now, || format!("client: reads {app} from node {node}"));
+            self.check_read(node, app);
+        }
     }
 
     fn request(&mut self, node: usize, app: AppId, known: Known) {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use agent_core::Timer as AgentTimer;
 use master_core::{StreamId, Timer as MasterTimer};
+use model::Instant;
 use wire::link::{AgentFrame, MasterFrame};
 use wire::mesos::v1::scheduler::{Call, Event as SchedulerEvent};
 use zookeeper_core::{Outcome, SessionId};
@@ -122,6 +123,13 @@ pub(crate) enum NodeEvent {
         proposal: u64,
         origin: Origin,
         outcome: Outcome,
+    },
+    /// The process asks the other nodes to confirm its lease.
+    Renew,
+    /// They have confirmed what was asked at that time.
+    Renewed {
+        sent: Instant,
+        session: SessionId,
     },
     /// The elections may have changed.
     Look,

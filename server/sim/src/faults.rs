@@ -237,12 +237,15 @@ impl World {
         let until = self.now + self.absence();
         match place {
             Place::Node(node) if self.nodes[node].is_up => {
-                self.nodes[node].paused_until = Some(until);
+                let paused_until = &mut self.nodes[node].paused_until;
+                // What waits already comes back in its order only when nobody wakes up earlier.
+                *paused_until = (*paused_until).max(Some(until));
                 let session = self.nodes[node].proposer.session;
                 self.expect_silence(node, session);
             }
             Place::Agent(machine) if self.machines[machine].agent.is_some() => {
-                self.machines[machine].paused_until = Some(until);
+                let paused_until = &mut self.machines[machine].paused_until;
+                *paused_until = (*paused_until).max(Some(until));
             }
             Place::Node(_) | Place::Agent(_) => {}
         }

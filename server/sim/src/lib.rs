@@ -15,6 +15,7 @@ mod election;
 mod event;
 mod faults;
 mod invariants;
+mod lease;
 mod machine;
 mod network;
 mod node;

@@ -13,7 +13,7 @@ use zookeeper_core::{
 };
 
 use crate::bug::Bug;
-use crate::event::{Event, NodeEvent, Place};
+use crate::event::{Event, NodeEvent};
 use crate::world::World;
 
 /// What can be led.
@@ -191,7 +191,7 @@ impl World {
         self.schedule(at, Event::Node { node, incarnation, what });
     }
 
-    fn apply_entry(&mut self, entry: &Entry) -> Outcome {
+    pub(crate) fn apply_entry(&mut self, entry: &Entry) -> Outcome {
         let before = self.store.state.client().clone();
         let outcome = self.store.state.apply(self.store.term, entry);
         self.trace.note(self.now, || match &entry.command {
@@ -214,16 +214,6 @@ impl World {
             }
         }
         outcome
-    }
-
-    /// The leader of raft closes the session of a node that has been silent for too long.
-    pub(crate) fn lease_ends(&mut self, node: usize, session: SessionId) {
-        let is_silent = !self.is_responsive(Place::Node(node)) || self.deaf_until(node).is_some();
-        if is_silent && self.nodes.len() > 1 {
-            self.store.term += 1;
-            let entry = Entry { time: self.wall(), command: Command::CloseSession { session } };
-            self.apply_entry(&entry);
-        }
     }
 
     /// The outcome of an entry reached the process that proposed it.

@@ -82,9 +82,10 @@ impl World {
             return;
         };
         marathon.driver.is_woken = false;
-        if !marathon.driver.has_work() {
+        if !marathon.driver.has_work() || !self.holds_lease(node) {
             return;
         }
+        let Some(marathon) = self.nodes[node].marathon.as_mut() else { return };
         let (writes, effects) = marathon.driver.apply_waiting(now, wall);
         let fence = marathon.fence.clone();
         let early = self.options.bug == Some(Bug::ReleaseBeforeDurable);
@@ -114,8 +115,14 @@ impl World {
         }
     }
 
+    /// The lease is back: what waited for it goes on.
+    pub(crate) fn resume_marathon(&mut self, node: usize, lead: u64) {
+        self.release_marathon_batches(node, lead);
+        self.wake_marathon(node);
+    }
+
     fn release_marathon_batches(&mut self, node: usize, lead: u64) {
-        loop {
+        while self.holds_lease(node) {
             let Some(marathon) = self.nodes[node].marathon.as_mut().filter(|m| m.lead == lead)
             else {
                 return;

@@ -87,9 +87,10 @@ impl World {
             return;
         };
         master.driver.is_woken = false;
-        if !master.driver.has_work() {
+        if !master.driver.has_work() || !self.holds_lease(node) {
             return;
         }
+        let Some(master) = self.nodes[node].master.as_mut() else { return };
         let (writes, effects) = master.driver.apply_waiting(now, wall);
         let fence = master.fence.clone();
         let snapshot = master.driver.core.snapshot();
@@ -126,8 +127,14 @@ impl World {
         }
     }
 
+    /// The lease is back: what waited for it goes on.
+    pub(crate) fn resume_master(&mut self, node: usize, lead: u64) {
+        self.release_master_batches(node, lead);
+        self.wake_master(node);
+    }
+
     fn release_master_batches(&mut self, node: usize, lead: u64) {
-        loop {
+        while self.holds_lease(node) {
             let Some(master) = self.nodes[node].master.as_mut().filter(|m| m.lead == lead) else {
                 return;
             };

@@ -48,6 +48,11 @@ fn writes_without_a_fence_are_found() {
 }
 
 #[test]
+fn a_process_that_does_not_ask_for_its_lease_is_found() {
+    assert_eq!(found(Bug::LeaseNotChecked), "definitions");
+}
+
+#[test]
 fn frames_that_overtake_one_another_are_found() {
     found(Bug::LinkReorders);
 }
