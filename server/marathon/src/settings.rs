@@ -44,6 +44,8 @@ pub struct Settings {
     pub write_behind: Duration,
     /// How many of the newest versions of an app are kept, besides older ones in use (design D6).
     pub kept_versions: usize,
+    /// Most apps of a deployment that one record holds (design D6).
+    pub apps_per_record: usize,
 }
 
 impl Default for Settings {
@@ -66,6 +68,7 @@ impl Default for Settings {
             reconciliation_interval: Duration::from_secs(600),
             write_behind: Duration::from_millis(100),
             kept_versions: 10,
+            apps_per_record: 256,
         }
     }
 }

@@ -110,3 +110,18 @@ fn circles_are_refused() {
     let itself = vec![(None, Some(definition("/a", 1, &["/a"])))];
     assert_eq!(steps(itself, &[]), Err(CyclicDependencies));
 }
+
+#[test]
+fn a_chain_of_ten_thousand_apps_needs_no_deep_stack() {
+    let name = |number: usize| format!("/app-{number:05}");
+    let chain = (0..10_000_usize).map(|number| {
+        let below = number.checked_sub(1).map(name);
+        let dependencies: Vec<&str> = below.as_deref().into_iter().collect();
+        (None, Some(definition(&name(number), 1, &dependencies)))
+    });
+    let changes: Vec<Change> = chain.rev().collect();
+    let steps = steps(changes, &[]).unwrap();
+    assert_eq!(steps.len(), 10_001);
+    assert_eq!(steps[1], "ScaleApplication/app-00000");
+    assert_eq!(steps[10_000], "ScaleApplication/app-09999");
+}

@@ -4,7 +4,7 @@ use model::{AgentId, Attributes, Role, TaskId, TaskState};
 use serde_json::json;
 
 use super::*;
-use crate::identity;
+use crate::identity::{self, DeploymentId};
 use crate::instance::{Condition, Goal, Task};
 use crate::run_spec::RunSpec;
 
@@ -25,6 +25,7 @@ fn every_path_reads_back() {
         ),
         (Path::Instance(InstanceId::new("a.instance-1")), "/marathon/instances/a.instance-1"),
         (Path::Deployment(DeploymentId::new("d")), "/marathon/deployments/d"),
+        (Path::DeploymentPart(DeploymentId::new("d"), 12), "/marathon/deployments/d/12"),
     ];
     for (path, text) in paths {
         assert_eq!(path.to_string(), text);
@@ -100,7 +101,7 @@ fn records_of_the_first_version_are_read() {
     assert_eq!(definition.spec.service_ports(), [33_180]);
 
     let bytes = Bytes::from_static(include_bytes!("golden/deployment.v1"));
-    let deployment: StoredDeployment = read("/marathon/deployments/d", &bytes).unwrap();
+    let Ok(Head::V1(deployment)) = read_head("/marathon/deployments/d", &bytes) else { panic!() };
     assert_eq!(deployment.current_step, 2);
     assert_eq!(deployment.steps[0], [("StartApplication".to_owned(), id("/nginx"))]);
 }
