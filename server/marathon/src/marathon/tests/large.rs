@@ -135,7 +135,7 @@ fn a_missing_part_is_damage_and_one_without_a_head_is_swept_away() {
         AppChange::Create(app("/b", 1, json!({}))),
     ];
     let deploying = world.change(changes, false).unwrap();
-    let part = Path::DeploymentPart(deploying.id.clone(), 1).to_string();
+    let part = Path::DeploymentPart(deploying.id, 1).to_string();
     let value = world.records.remove(&part).unwrap();
     let error = world.recovered().unwrap_err();
     assert_eq!(
