@@ -165,9 +165,9 @@ impl Containers {
     pub(super) fn discard(&self, task: TaskKey, container: ContainerId, name: String) {
         let this = self.clone();
         self.spawn(async move {
-            while let Err(error) = this.engine.remove(&name).await {
-                debug!("container `{name}` is removed again: {error}");
-                tokio::time::sleep(RETRY).await;
+            // Once the engine has answered, a start that came before has been carried out or refused.
+            if let Err(error) = until_answered(|| this.engine.remove(&name)).await {
+                warn!("container `{name}` could not be removed: {error}");
             }
             this.report(Command::ContainerDiscarded(task, container)).await;
         });
