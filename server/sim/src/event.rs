@@ -99,6 +99,15 @@ pub(crate) enum Event {
         stream: StreamId,
         call: Box<Call>,
     },
+    /// The second framework takes its turn.
+    Batch,
+    /// A call of the second framework arrives.
+    BatchCall {
+        node: usize,
+        lead: u64,
+        stream: StreamId,
+        call: Box<Call>,
+    },
     /// The client thinks of something to do.
     Client,
     Fault(Fault),

@@ -24,8 +24,10 @@ const PATIENCE: Duration = Duration::from_millis(600);
 impl World {
     /// Whether a process may act at this moment.
     pub(crate) fn holds_lease(&self, node: usize) -> bool {
-        matches!(self.options.bug, Some(Bug::LeaseNotChecked | Bug::EpochNotChecked))
-            || self.nodes[node].lease_until.is_some_and(|until| until > self.now)
+        matches!(
+            self.options.bug,
+            Some(Bug::LeaseNotChecked | Bug::EpochNotChecked | Bug::FenceNotChecked)
+        ) || self.nodes[node].lease_until.is_some_and(|until| until > self.now)
     }
 
     pub(crate) fn renew_lease(&mut self, node: usize) {

@@ -51,7 +51,7 @@ pub(crate) struct Machine {
 }
 
 /// What every machine offers.
-pub(crate) const RESOURCES: &str = "cpus:4;mem:2048;disk:5000;ports:[31000-31011]";
+pub(crate) const RESOURCES: &str = "cpus:4.4;mem:2048;disk:5000;ports:[31000-31011]";
 
 fn settings(machine: usize, boot: u64, incarnation: u64) -> Settings {
     let total = Resources::parse(RESOURCES).unwrap_or_default();

@@ -1,6 +1,5 @@
 //! The leading Marathon with its ports: replies to clients, the alarm, calls to the master.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use marathon_core::effect::{Call, Reply};
@@ -37,9 +36,7 @@ impl World {
         let seed = u128::from(self.random.next()) << 64 | u128::from(self.random.next());
         let settings = Settings::default();
         let start = Start { settings, seed, now: self.now, wall: self.wall() };
-        let stored = self.store.state.platform().under(records::PREFIX);
-        let stored: BTreeMap<_, _> =
-            stored.map(|(path, record)| (path.to_owned(), record.value.clone())).collect();
+        let stored = self.load(records::PREFIX);
         let recovered =
             Marathon::recover(start, stored.iter().map(|(path, value)| (path.as_str(), value)));
         let core = match recovered {
@@ -160,6 +157,9 @@ impl World {
                     _ => false,
                 };
                 if self.options.bug == Some(Bug::AcknowledgementDropped) && is_terminal(self) {
+                    return;
+                }
+                if self.options.bug == Some(Bug::KillDropped) && matches!(call, Call::Kill { .. }) {
                     return;
                 }
                 if let Call::Acknowledge { uuid, task, .. } = &call {

@@ -40,9 +40,7 @@ impl World {
         self.check.epochs.elected(id.as_str(), fence.epoch);
         let info = MasterInfo { id: id.to_string(), port: 5_050, ..MasterInfo::default() };
         let config = Config::new(info, fence.epoch);
-        let records = self.store.state.platform().under(record::PREFIX);
-        let records: Vec<_> =
-            records.map(|(path, record)| (path.to_owned(), record.value.clone())).collect();
+        let records = self.load(record::PREFIX);
         let records = records.iter().map(|(path, value)| (path.as_str(), value.as_ref()));
         let recovery = match Master::recover(config, self.now, self.wall(), records) {
             Ok(recovery) => recovery,
