@@ -80,6 +80,8 @@ fn warn_when_open(address: SocketAddr) {
 
 /// Runs a master node until it is told to stop.
 pub(crate) async fn master(flags: MasterFlags) -> anyhow::Result<()> {
+    // What the flags say is checked before any port is bound.
+    let settings = flags.marathon.settings()?;
     let mesos_address = SocketAddr::new(flags.ip, flags.port);
     let marathon_address = SocketAddr::new(flags.ip, flags.http_port);
     let mesos_listener = listen::bind(mesos_address).await?;
@@ -106,7 +108,7 @@ pub(crate) async fn master(flags: MasterFlags) -> anyhow::Result<()> {
         stop: process.stop.clone(),
     };
     let mesos = mesos_router(&flags, secret, &node, &process, &history, consoles.clone());
-    let marathon = marathon_router(&flags, &node, &process, &history, consoles);
+    let marathon = marathon_router(&flags, settings, &node, &process, &history, consoles);
     let outcome = process.serve(vec![(mesos_listener, mesos), (marathon_listener, marathon)]).await;
     node.shutdown().await;
     outcome
@@ -198,13 +200,14 @@ fn record_tasks(
 /// Marathon and the application console: everything on 8080.
 fn marathon_router(
     flags: &MasterFlags,
+    settings: marathon_core::Settings,
     node: &Node,
     process: &Process,
     history: &History,
     consoles: ConsoleConfig,
 ) -> Router {
     let mut config = MarathonConfig::new(flags.advertised_host(), flags.http_port);
-    config.core = flags.marathon.settings();
+    config.core = settings;
     let stop = process.stop.clone();
     let ours = history::apps_routes(history.clone());
     let service = marathon::start(node.session(), config, Clock, &process.tracker, stop, ours);

@@ -90,6 +90,9 @@ impl Agent {
             Command::ContainerEnded(key, container, exit) => {
                 self.container_ended(now, &key, &container, &exit)
             }
+            Command::ContainerDiscarded(key, container) => {
+                self.container_discarded(now, &key, &container)
+            }
             Command::StopFailed(key, container, message) => {
                 self.stop_failed(now, &key, &container, &message)
             }

@@ -30,6 +30,8 @@ pub enum Command {
     LaunchFailed(TaskKey, ContainerId, LaunchFailure),
     /// The task's container has ended.
     ContainerEnded(TaskKey, ContainerId, Exit),
+    /// The engine does not hold the container of a task whose launch was called off, and cannot start it any more.
+    ContainerDiscarded(TaskKey, ContainerId),
     /// The engine did not stop the task's container.
     StopFailed(TaskKey, ContainerId, String),
     /// What became of the question of a check.
@@ -63,6 +65,7 @@ impl Command {
             Self::ContainerLaunched(..) => "ContainerLaunched",
             Self::LaunchFailed(..) => "LaunchFailed",
             Self::ContainerEnded(..) => "ContainerEnded",
+            Self::ContainerDiscarded(..) => "ContainerDiscarded",
             Self::StopFailed(..) => "StopFailed",
             Self::Probed { .. } => "Probed",
             Self::ContainersFound(_) => "ContainersFound",

@@ -52,6 +52,16 @@ pub enum Effect {
     },
     /// Remove an ended container.
     Remove(String),
+    /// Remove the container of a task whose launch was called off, whatever state it is in, and report that: until
+    /// then the engine may still start it for a process of this agent that is no more.
+    Discard {
+        /// The task.
+        task: TaskKey,
+        /// Identity of the run.
+        container: ContainerId,
+        /// Its name in the engine.
+        name: String,
+    },
     /// List the containers of this agent until the engine answers, and report them.
     FindContainers,
     /// List the commands of this agent, and report them.

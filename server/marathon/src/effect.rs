@@ -162,12 +162,14 @@ pub enum Refusal {
     /// 422.
     #[error("Dependency graph has cyclic dependencies.")]
     CyclicDependencies,
-    /// 422: the definition, or what a change of so many apps takes, does not fit into one record.
-    #[error("{what} takes {bytes} bytes, at most {most} can be stored", most = crate::records::MAX_BYTES)]
+    /// 422: the definition does not fit into one record, or the definitions of a change into one entry.
+    #[error("{what} takes {bytes} bytes, at most {most} can be stored")]
     TooLarge {
         /// The app, or the whole change.
         what: String,
         /// Its size.
         bytes: usize,
+        /// The size it may have.
+        most: usize,
     },
 }

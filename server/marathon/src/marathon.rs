@@ -70,6 +70,8 @@ pub struct Marathon {
     touched: BTreeSet<AppId>,
     /// The apps whose action in the current step of a deployment has not reached its target yet.
     unfinished: BTreeMap<DeploymentId, BTreeSet<AppId>>,
+    /// In how many parts each deployment is stored.
+    stored_parts: BTreeMap<DeploymentId, u32>,
     /// Deployments whose current step is done.
     stepping: BTreeSet<DeploymentId>,
     /// Apps whose queue entry may have changed.

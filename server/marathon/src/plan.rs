@@ -57,27 +57,55 @@ struct Levels<'a> {
     known: BTreeMap<AppId, Option<usize>>,
 }
 
-impl Levels<'_> {
+/// An app whose level is being computed.
+struct Open<'a> {
+    app: AppId,
+    dependencies: Vec<&'a AppId>,
+    level: usize,
+}
+
+impl<'a> Levels<'a> {
+    /// Goes down with a stack of its own: a chain of dependencies may be as long as there are apps.
     fn of(&mut self, app: &AppId) -> Result<usize, CyclicDependencies> {
+        let mut path = Vec::new();
+        let mut reached = self.look_up(app, &mut path)?;
+        while let Some(open) = path.last_mut() {
+            if let Some(level) = reached.take() {
+                open.level = open.level.max(level + 1);
+            }
+            if let Some(next) = open.dependencies.pop() {
+                reached = self.look_up(next, &mut path)?;
+            } else if let Some(Open { app, level, .. }) = path.pop() {
+                self.known.insert(app, Some(level));
+                reached = Some(level);
+            }
+        }
+        Ok(reached.unwrap_or(0))
+    }
+
+    /// The level, if it is known; otherwise its computation begins.
+    fn look_up(
+        &mut self,
+        app: &AppId,
+        path: &mut Vec<Open<'a>>,
+    ) -> Result<Option<usize>, CyclicDependencies> {
         match self.known.get(app) {
-            Some(Some(level)) => return Ok(*level),
+            Some(Some(level)) => return Ok(Some(*level)),
             Some(None) => return Err(CyclicDependencies),
             None => {}
         }
         let tree = self.tree;
-        let Some(definition) = tree.get(app) else { return Ok(0) };
+        let Some(definition) = tree.get(app) else { return Ok(Some(0)) };
         self.known.insert(app.clone(), None);
-        let mut level = 0;
-        for dependency in definition.spec.dependencies() {
+        let below = definition.spec.dependencies().iter().flat_map(|dependency| {
             // A group stands for all apps in it.
-            let below =
-                tree.from(dependency).take_while(|id| id.as_str().starts_with(dependency.as_str()));
-            for id in below.filter(|id| id.is_within(dependency)) {
-                level = level.max(self.of(id)? + 1);
-            }
-        }
-        self.known.insert(app.clone(), Some(level));
-        Ok(level)
+            let from = tree.from(dependency);
+            let below = from.take_while(|id| id.as_str().starts_with(dependency.as_str()));
+            below.filter(|id| id.is_within(dependency))
+        });
+        let dependencies = below.collect();
+        path.push(Open { app: app.clone(), dependencies, level: 0 });
+        Ok(None)
     }
 }
 

@@ -1,9 +1,10 @@
 //! The durable records: their paths below `/marathon` and their bytes.
 //!
 //! One small record each (design D6): a framework id, the root version, per app a pointer, its versions and
-//! its last failure, per launched instance and per running deployment one. Values are versioned postcard;
+//! its last failure, per launched instance one, per running deployment a head and its parts. Values are versioned postcard;
 //! states are stored by name, so that a reordered enum changes nothing.
 
+mod deployment;
 mod paths;
 mod stored;
 
@@ -11,15 +12,16 @@ use bytes::Bytes;
 use model::{AppId, FrameworkId, InstanceId, RecordWrite, Timestamp};
 use serde::de::DeserializeOwned;
 
-use crate::deployment::Deployment;
-use crate::identity::DeploymentId;
 use crate::instance::Instance;
 use crate::run_spec::VersionedRunSpec;
 use crate::snapshot::TaskFailure;
 
+pub(crate) use deployment::{
+    Head, Part, StoredDeployment, put_head, put_parts, read_head, read_part,
+};
 pub use paths::PREFIX;
 pub(crate) use paths::Path;
-pub(crate) use stored::{Stored, StoredDeployment};
+pub(crate) use stored::Stored;
 
 /// A record that cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -50,9 +52,12 @@ pub(crate) fn put_pointer(app: &AppId, version: Timestamp) -> RecordWrite {
     put(&Path::Pointer(app.clone()), &Stored::V1(version))
 }
 
-/// Bytes that one record may have. Of the MiB that the log takes, some are left for what a later step of a
-/// deployment adds.
+/// Bytes that one record may have: a little less than the MiB that the log takes.
 pub(crate) const MAX_BYTES: usize = 1_000_000;
+
+/// Bytes that the definitions of one change may have. The log takes 64 MiB at once; what follows from the definitions,
+/// and what else is written with them, needs the rest.
+pub(crate) const MAX_CHANGE_BYTES: usize = 40_000_000;
 
 pub(crate) fn put_version(definition: &VersionedRunSpec) -> RecordWrite {
     let path = Path::Version(definition.spec.id().clone(), definition.version);
@@ -65,11 +70,6 @@ pub(crate) fn put_failure(app: &AppId, failure: &TaskFailure) -> RecordWrite {
 
 pub(crate) fn put_instance(instance: &Instance) -> RecordWrite {
     put(&Path::Instance(instance.id.clone()), &Stored::V1(stored::StoredInstance::from(instance)))
-}
-
-pub(crate) fn put_deployment(deployment: &Deployment) -> RecordWrite {
-    let path = Path::Deployment(deployment.plan.id.clone());
-    put(&path, &Stored::V1(StoredDeployment::from(deployment)))
 }
 
 pub(crate) fn delete(path: &Path) -> RecordWrite {
@@ -105,16 +105,10 @@ pub(crate) fn read<T: DeserializeOwned>(path: &str, value: &Bytes) -> Result<T, 
     Ok(value)
 }
 
-fn put<T: serde::Serialize>(path: &Path, value: &Stored<T>) -> RecordWrite {
+fn put<T: serde::Serialize>(path: &Path, value: &T) -> RecordWrite {
     let bytes =
         postcard::to_stdvec(value).expect("postcard writes every type of this module to memory");
     RecordWrite::put(path.to_string(), bytes)
-}
-
-impl DeploymentId {
-    pub(crate) fn path(&self) -> Path {
-        Path::Deployment(self.clone())
-    }
 }
 
 #[cfg(test)]

@@ -46,6 +46,8 @@ pub struct Settings {
     pub max_concurrent_probes: usize,
     /// How many of the newest versions of an app are kept, besides older ones in use (design D6).
     pub kept_versions: usize,
+    /// Most apps of a deployment that one record holds (design D6).
+    pub apps_per_record: usize,
 }
 
 impl Default for Settings {
@@ -69,6 +71,7 @@ impl Default for Settings {
             write_behind: Duration::from_millis(100),
             max_concurrent_probes: 256,
             kept_versions: 10,
+            apps_per_record: 256,
         }
     }
 }

@@ -10,7 +10,7 @@ use marathon_core::command::{AfterKill, AppChange, ChangeApps, KillTasks, TaskSe
 use marathon_core::effect::Reply;
 use marathon_core::run_spec::RunSpec;
 use model::{AppId, RequestId};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::event::{Event, Place};
 use crate::store::Role;
@@ -47,7 +47,13 @@ impl Client {
 }
 
 /// The definition of an app; the mark tells two versions apart.
-fn definition(app: &AppId, instances: u32, mark: &str, capacities: (f64, f64)) -> RunSpec {
+fn definition(
+    app: &AppId,
+    instances: u32,
+    mark: &str,
+    capacities: (f64, f64),
+    unreachable: &Value,
+) -> RunSpec {
     let posted = json!({
         "id": app.to_string(),
         "instances": instances,
@@ -62,6 +68,7 @@ fn definition(app: &AppId, instances: u32, mark: &str, capacities: (f64, f64)) -
         "env": {"MARK": mark},
         "backoffSeconds": 1,
         "maxLaunchDelaySeconds": 5,
+        "unreachableStrategy": unreachable,
         "upgradeStrategy": {
             "minimumHealthCapacity": capacities.0,
             "maximumOverCapacity": capacities.1
@@ -86,6 +93,9 @@ impl World {
         let Some(node) = self.random.pick(&leading) else { return };
         let name = self.random.pick(&["/web", "/group/api", "/batch"]).unwrap_or("/web");
         let Ok(app) = AppId::parse(name) else { return };
+        if self.random.percent(30) {
+            return self.client_reads(node, &app);
+        }
         if self.client.is_waiting(&app) {
             return;
         }
@@ -94,6 +104,14 @@ impl World {
         let [known] = known.as_slice() else { return };
         let known = known.clone();
         self.request(node, app, known);
+    }
+
+    /// Looks at an app. A process without a lease answers nothing from its state.
+    fn client_reads(&mut self, node: usize, app: &AppId) {
+        if self.holds_lease(node) {
+            self.trace.note(self.now, || format!("client: reads {app} from node {node}"));
+            self.check_read(node, app);
+        }
     }
 
     fn request(&mut self, node: usize, app: AppId, known: Known) {
@@ -135,7 +153,11 @@ impl World {
         let instances = u32::try_from(self.random.between(1, 4)).unwrap_or(1);
         let capacities = [(1.0, 1.0), (0.5, 0.5), (0.5, 0.0), (0.0, 0.0), (1.0, 0.0)];
         let capacities = self.random.pick(&capacities).unwrap_or((1.0, 1.0));
-        (definition(app, instances, &mark, capacities), Some((instances, mark)))
+        let after = |inactive: u32, expunge: u32| json!({"inactiveAfterSeconds": inactive, "expungeAfterSeconds": expunge});
+        let strategies = [after(0, 0), after(0, 5), after(2, 8), after(5, 40), json!("disabled")];
+        let unreachable = self.random.pick(&strategies).unwrap_or_default();
+        let spec = definition(app, instances, &mark, capacities, &unreachable);
+        (spec, Some((instances, mark)))
     }
 
     fn change(&mut self, request: RequestId, change: AppChange) -> Command {

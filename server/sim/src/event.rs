@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use agent_core::Timer as AgentTimer;
 use master_core::{StreamId, Timer as MasterTimer};
+use model::Instant;
 use wire::link::{AgentFrame, MasterFrame};
 use wire::mesos::v1::scheduler::{Call, Event as SchedulerEvent};
 use zookeeper_core::{Outcome, SessionId};
@@ -98,6 +99,15 @@ pub(crate) enum Event {
         stream: StreamId,
         call: Box<Call>,
     },
+    /// The second framework takes its turn.
+    Batch,
+    /// A call of the second framework arrives.
+    BatchCall {
+        node: usize,
+        lead: u64,
+        stream: StreamId,
+        call: Box<Call>,
+    },
     /// The client thinks of something to do.
     Client,
     Fault(Fault),
@@ -122,6 +132,13 @@ pub(crate) enum NodeEvent {
         proposal: u64,
         origin: Origin,
         outcome: Outcome,
+    },
+    /// The process asks the other nodes to confirm its lease.
+    Renew,
+    /// They have confirmed what was asked at that time.
+    Renewed {
+        sent: Instant,
+        session: SessionId,
     },
     /// The elections may have changed.
     Look,

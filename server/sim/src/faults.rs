@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use model::Instant;
 
+use crate::batch::Batch;
 use crate::event::{Event, Place, Side};
 use crate::machine::Machine;
 use crate::machine::engine::Container;
@@ -73,6 +74,9 @@ impl World {
             let at = self.now + self.random.millis(0, latest);
             self.schedule(at, Event::StartAgent(machine));
         }
+        let wanted = self.random.pick(&[0, 1, 2, 3]).unwrap_or(0);
+        self.batch = Batch::new(wanted);
+        self.schedule(self.now + Duration::from_millis(900), Event::Batch);
         let begin = self.now;
         let length = self.random.millis(15_000, 100_000);
         self.faults.ends_at = begin + length;
@@ -143,7 +147,8 @@ impl World {
             }
             Fault::Isolate(machine) => self.isolate(machine),
             Fault::CutStream(node) => {
-                if let Some(connection) = self.stream_of(node) {
+                let both = [self.stream_of(node), self.batch.stream()];
+                if let Some(connection) = self.random.pick(&both).flatten() {
                     self.cut_soon(connection);
                 }
             }
@@ -237,12 +242,15 @@ impl World {
         let until = self.now + self.absence();
         match place {
             Place::Node(node) if self.nodes[node].is_up => {
-                self.nodes[node].paused_until = Some(until);
+                let paused_until = &mut self.nodes[node].paused_until;
+                // What waits already comes back in its order only when nobody wakes up earlier.
+                *paused_until = (*paused_until).max(Some(until));
                 let session = self.nodes[node].proposer.session;
                 self.expect_silence(node, session);
             }
             Place::Agent(machine) if self.machines[machine].agent.is_some() => {
-                self.machines[machine].paused_until = Some(until);
+                let paused_until = &mut self.machines[machine].paused_until;
+                *paused_until = (*paused_until).max(Some(until));
             }
             Place::Node(_) | Place::Agent(_) => {}
         }

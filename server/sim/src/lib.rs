@@ -8,6 +8,7 @@
 //! Equal seeds give equal runs: nothing here reads a clock, an address or a hash order.
 #![forbid(unsafe_code)]
 
+mod batch;
 mod bug;
 mod client;
 mod driver;
@@ -15,6 +16,7 @@ mod election;
 mod event;
 mod faults;
 mod invariants;
+mod lease;
 mod machine;
 mod network;
 mod node;

@@ -51,7 +51,7 @@ pub(crate) struct Machine {
 }
 
 /// What every machine offers.
-pub(crate) const RESOURCES: &str = "cpus:4;mem:2048;disk:5000;ports:[31000-31011]";
+pub(crate) const RESOURCES: &str = "cpus:4.4;mem:2048;disk:5000;ports:[31000-31011]";
 
 fn settings(machine: usize, boot: u64, incarnation: u64) -> Settings {
     let total = Resources::parse(RESOURCES).unwrap_or_default();
@@ -265,6 +265,9 @@ impl World {
                 self.begin_job(machine, Job::Stop { task, name, grace });
             }
             Effect::Remove(name) => self.begin_job(machine, Job::Remove(name)),
+            Effect::Discard { task, container, name } => {
+                self.begin_job(machine, Job::Discard { task, container, name });
+            }
             Effect::FindContainers => self.begin_job(machine, Job::Find),
             Effect::FindProcesses => {
                 self.tell_agent(machine, Command::ProcessesFound(Vec::new()));

@@ -20,6 +20,8 @@ pub(crate) enum Kind {
     Link { machine: usize, link: LinkId, connection: u64 },
     /// The event stream of Marathon on a node.
     Stream { marathon: usize, lead: u64, stream: StreamId },
+    /// The event stream of the second framework.
+    Batch { stream: StreamId },
 }
 
 /// A connection to a leading master.
@@ -36,18 +38,19 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
-    /// The process at one end.
-    pub(crate) fn place(&self, side: Side) -> Place {
+    /// The process at one end, if it is one that can die.
+    pub(crate) fn place(&self, side: Side) -> Option<Place> {
         match side {
-            Side::Master => Place::Node(self.node),
+            Side::Master => Some(Place::Node(self.node)),
             Side::Remote => self.remote(),
         }
     }
 
-    fn remote(&self) -> Place {
+    fn remote(&self) -> Option<Place> {
         match self.kind {
-            Kind::Link { machine, .. } => Place::Agent(machine),
-            Kind::Stream { marathon, .. } => Place::Node(marathon),
+            Kind::Link { machine, .. } => Some(Place::Agent(machine)),
+            Kind::Stream { marathon, .. } => Some(Place::Node(marathon)),
+            Kind::Batch { .. } => None,
         }
     }
 }
@@ -102,7 +105,7 @@ impl World {
             }
             if Place::Node(connection.node) == place {
                 ends.push((*number, Side::Remote));
-            } else if connection.remote() == place {
+            } else if connection.remote() == Some(place) {
                 ends.push((*number, Side::Master));
             }
         }
@@ -155,7 +158,7 @@ impl World {
                 master.links.remove(&link);
                 Command::LinkClosed { link }
             }
-            (Kind::Stream { stream, .. }, _) => {
+            (Kind::Stream { stream, .. } | Kind::Batch { stream }, _) => {
                 master.streams.remove(&stream);
                 Command::StreamClosed { stream }
             }
@@ -172,6 +175,7 @@ impl World {
                     self.link_heard(machine, number, message);
                 }
             }
+            Kind::Batch { .. } => self.batch_heard(connection, message),
             Kind::Stream { marathon, lead, .. } => {
                 if self.nodes[marathon].incarnation == incarnation {
                     self.stream_heard(marathon, lead, connection, message);

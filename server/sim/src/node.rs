@@ -42,6 +42,10 @@ pub(crate) struct Node {
     /// Who leads, as far as the process has heard.
     known: [Option<Leader>; 2],
     pub(crate) is_disk_full: bool,
+    /// The process may act until then.
+    pub(crate) lease_until: Option<Instant>,
+    /// When the leader of raft has last heard of the process.
+    pub(crate) renewed_at: Instant,
     /// Steps until the process dies.
     pub(crate) fuse: Option<u64>,
     /// The session that the first entry of the process opens.
@@ -88,6 +92,7 @@ impl World {
         process.is_up = false;
         process.fuse = None;
         process.paused_until = None;
+        process.lease_until = None;
         process.master = None;
         process.marathon = None;
         let session = process.proposer.session.take().or(process.opening);
@@ -96,20 +101,14 @@ impl World {
         self.schedule(self.now + restart_after, Event::StartNode(node));
     }
 
-    /// With other nodes about, the session of a silent one is closed after a while.
-    pub(crate) fn expect_silence(&mut self, node: usize, session: Option<SessionId>) {
-        if let Some(session) = session {
-            let delay = self.random.millis(600, 900);
-            self.schedule(self.now + delay, Event::LeaseEnds { node, session });
-        }
-    }
-
     pub(crate) fn node_event(&mut self, node: usize, what: NodeEvent) {
         match what {
             NodeEvent::Answer { proposal, origin, outcome } => {
                 self.answered(node, proposal);
                 self.answer(node, proposal, origin, outcome);
             }
+            NodeEvent::Renew => self.renew_lease(node),
+            NodeEvent::Renewed { sent, session } => self.lease_renewed(node, sent, session),
             NodeEvent::Look => self.look(node),
             NodeEvent::Stand(role) => self.stand(node, role),
             NodeEvent::NoSpace(origin) => self.no_space(node, origin),
@@ -137,6 +136,7 @@ impl World {
         match (origin, outcome) {
             (Origin::Opening, _) => {
                 self.nodes[node].proposer.session = self.nodes[node].opening.take();
+                self.renew_lease(node);
                 for role in Role::ALL {
                     self.stand(node, role);
                 }
@@ -191,7 +191,7 @@ impl World {
     }
 
     /// Takes note of who leads.
-    fn look(&mut self, node: usize) {
+    pub(crate) fn look(&mut self, node: usize) {
         if let Some(until) = self.deaf_until(node) {
             let delay = until.duration_since(self.now) + self.random.micros(10, 30_000);
             self.later_node(node, delay, NodeEvent::Look);

@@ -7,13 +7,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use bytes::Bytes;
 use model::{Instant, RecordWrite};
 use zookeeper_core::{
-    Command, Entry, Fence, NodeId, Operation, Outcome, SessionId, StateMachine, Write,
+    Command, Entry, Fence, NodeId, Operation, Outcome, Records, SessionId, StateMachine, Write,
 };
 
 use crate::bug::Bug;
-use crate::event::{Event, NodeEvent, Place};
+use crate::event::{Event, NodeEvent};
 use crate::world::World;
 
 /// What can be led.
@@ -76,6 +77,8 @@ impl Proposer {
 #[derive(Debug, Default)]
 pub(crate) struct Store {
     pub(crate) state: StateMachine,
+    /// The platform's records before the last change.
+    before: Records,
     pub(crate) term: u64,
     proposals: u64,
     sessions: u64,
@@ -89,6 +92,16 @@ impl World {
         self.nodes[node].opening = Some(session);
         let command = Command::OpenSession { session, node: NodeId(node as u64) };
         self.enqueue(node, Origin::Opening, command);
+    }
+
+    /// The records below a path, as a new leader loads them.
+    pub(crate) fn load(&self, prefix: &str) -> BTreeMap<String, Bytes> {
+        let records = match self.options.bug {
+            Some(Bug::LoadsTooEarly) => &self.store.before,
+            Some(_) | None => self.store.state.platform(),
+        };
+        let stored = records.under(prefix);
+        stored.map(|(path, record)| (path.to_owned(), record.value.clone())).collect()
     }
 
     /// Proposes a write of the node's session; says its number, by which the answer is known.
@@ -191,8 +204,11 @@ impl World {
         self.schedule(at, Event::Node { node, incarnation, what });
     }
 
-    fn apply_entry(&mut self, entry: &Entry) -> Outcome {
+    pub(crate) fn apply_entry(&mut self, entry: &Entry) -> Outcome {
         let before = self.store.state.client().clone();
+        if matches!(&entry.command, Command::Write(write) if !write.records.is_empty()) {
+            self.store.before = self.store.state.platform().clone();
+        }
         let outcome = self.store.state.apply(self.store.term, entry);
         self.trace.note(self.now, || match &entry.command {
             Command::Write(write) => {
@@ -214,16 +230,6 @@ impl World {
             }
         }
         outcome
-    }
-
-    /// The leader of raft closes the session of a node that has been silent for too long.
-    pub(crate) fn lease_ends(&mut self, node: usize, session: SessionId) {
-        let is_silent = !self.is_responsive(Place::Node(node)) || self.deaf_until(node).is_some();
-        if is_silent && self.nodes.len() > 1 {
-            self.store.term += 1;
-            let entry = Entry { time: self.wall(), command: Command::CloseSession { session } };
-            self.apply_entry(&entry);
-        }
     }
 
     /// The outcome of an entry reached the process that proposed it.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use model::{Instant, Timestamp};
 
+use crate::batch::Batch;
 use crate::bug::Bug;
 use crate::client::Client;
 use crate::event::{Event, NodeEvent, Place};
@@ -58,6 +59,7 @@ pub(crate) struct World {
     pub(crate) machines: Vec<Machine>,
     pub(crate) connections: BTreeMap<u64, Connection>,
     pub(crate) client: Client,
+    pub(crate) batch: Batch,
     pub(crate) faults: Faults,
     pub(crate) check: Checks,
     pub(crate) trace: Trace,
@@ -81,6 +83,7 @@ impl World {
             machines: Vec::new(),
             connections: BTreeMap::new(),
             client: Client::default(),
+            batch: Batch::default(),
             faults: Faults::default(),
             check: Checks::default(),
             trace: Trace::new(options.traces),
@@ -171,13 +174,15 @@ impl World {
     fn addressee(&self, event: &Event) -> Option<(Place, Option<u64>)> {
         match event {
             Event::Node { node, incarnation, .. } => Some((Place::Node(*node), Some(*incarnation))),
-            Event::CallArrives { node, .. } => Some((Place::Node(*node), None)),
+            Event::CallArrives { node, .. } | Event::BatchCall { node, .. } => {
+                Some((Place::Node(*node), None))
+            }
             Event::Agent { machine, incarnation, .. } => {
                 Some((Place::Agent(*machine), Some(*incarnation)))
             }
             Event::Deliver { connection, to, .. } | Event::Notice { connection, side: to } => {
                 let known = self.connections.get(connection)?;
-                Some((known.place(*to), None))
+                Some((known.place(*to)?, None))
             }
             Event::StartNode(_)
             | Event::StartAgent(_)
@@ -185,6 +190,7 @@ impl World {
             | Event::Commit { .. }
             | Event::LeaseEnds { .. }
             | Event::Client
+            | Event::Batch
             | Event::Fault(_)
             | Event::Overdue { .. }
             | Event::DiskFree(_)
@@ -246,6 +252,10 @@ impl World {
                 self.call_arrives(node, caller, stream, *call);
             }
             Event::Client => self.client_acts(),
+            Event::Batch => self.batch_turn(),
+            Event::BatchCall { node, lead, stream, call } => {
+                self.batch_call_arrives(node, lead, stream, call);
+            }
             Event::Fault(fault) => self.fault(fault),
             Event::Overdue { place, incarnation } => self.overdue(place, incarnation),
             Event::DiskFree(node) => self.nodes[node].is_disk_full = false,

@@ -171,6 +171,18 @@ impl Containers {
         });
     }
 
+    /// Removes the container of a called-off launch and reports that, as soon as the engine answers.
+    pub(super) fn discard(&self, task: TaskKey, container: ContainerId, name: String) {
+        let this = self.clone();
+        self.spawn(async move {
+            // Once the engine has answered, a start that came before has been carried out or refused.
+            if let Err(error) = until_answered(|| this.engine.remove(&name)).await {
+                warn!("container `{name}` could not be removed: {error}");
+            }
+            this.report(Command::ContainerDiscarded(task, container)).await;
+        });
+    }
+
     /// Lists the containers of this agent, as soon as the engine answers.
     pub(super) fn find(&self, label: &'static str, value: String) {
         let this = self.clone();

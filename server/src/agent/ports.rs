@@ -57,6 +57,9 @@ impl Ports {
             Effect::Probe(probe) => self.prober.ask(*probe),
             Effect::Stop { task, name, grace } => self.containers.stop(task, name, grace),
             Effect::Remove(name) => self.containers.remove(name),
+            Effect::Discard { task, container, name } => {
+                self.containers.discard(task, container, name);
+            }
             Effect::FindContainers => self.containers.find(self.label.0, self.label.1.clone()),
             Effect::FindProcesses => self.containers.find_processes(),
             Effect::ArmTimer { at, timer } => {

@@ -421,6 +421,24 @@ async fn a_suspended_driver_says_nothing_keeps_its_core_and_goes_on_with_the_lea
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn without_its_lease_a_driver_answers_nothing_that_needs_no_write_either() {
+    let clock = Arc::new(RacingClock::default());
+    let shown = Arc::clone(&clock);
+    let cluster = Cluster::start_with(move || shown.read()).await;
+    let running = run_adder(cluster.journal());
+    assert_eq!(add(&running.handle, Add::Lightly).await.await.unwrap(), 1);
+    clock.races.store(true, Ordering::SeqCst);
+    // Another process may lead by now: what this one knows may be of the past.
+    let mut answer = add(&running.handle, Add::Lightly).await;
+    for _ in 0..1_000 {
+        tokio::task::yield_now().await;
+    }
+    assert!(answer.try_recv().is_err());
+    clock.races.store(false, Ordering::SeqCst);
+    assert_eq!(answer.await.unwrap(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_suspended_driver_can_be_stopped() {
     let clock = Arc::new(RacingClock::default());
     let shown = Arc::clone(&clock);

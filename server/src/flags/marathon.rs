@@ -54,13 +54,21 @@ fn at_least_one(text: &str) -> Result<usize, String> {
 
 impl MarathonFlags {
     /// The settings that these flags make of the defaults.
-    pub(crate) fn settings(&self) -> Settings {
+    ///
+    /// # Errors
+    /// When no service port lies between the lowest and the highest.
+    pub(crate) fn settings(&self) -> anyhow::Result<Settings> {
         let default = Settings::default();
         let time = |given: Option<u64>, default| given.map_or(default, Duration::from_millis);
         let (lowest, highest) = default.service_ports.clone().into_inner();
-        Settings {
-            service_ports: self.local_port_min.unwrap_or(lowest)
-                ..=self.local_port_max.unwrap_or(highest),
+        let lowest = self.local_port_min.unwrap_or(lowest);
+        let highest = self.local_port_max.unwrap_or(highest);
+        anyhow::ensure!(
+            lowest <= highest,
+            "--local_port_min is {lowest} and --local_port_max is {highest}: the first may not be greater than the second"
+        );
+        Ok(Settings {
+            service_ports: lowest..=highest,
             launch_timeout: time(self.task_launch_timeout, default.launch_timeout),
             launch_confirm_timeout: time(
                 self.task_launch_confirm_timeout,
@@ -89,7 +97,7 @@ impl MarathonFlags {
                 .max_concurrent_marathon_health_checks
                 .unwrap_or(default.max_concurrent_probes),
             ..default
-        }
+        })
     }
 }
 
@@ -105,9 +113,25 @@ mod tests {
         flags: MarathonFlags,
     }
 
-    fn settings(arguments: &[&str]) -> Settings {
+    fn tried(arguments: &[&str]) -> anyhow::Result<Settings> {
         let arguments = std::iter::once("ekiden").chain(arguments.iter().copied());
         Program::try_parse_from(arguments).unwrap().flags.settings()
+    }
+
+    fn settings(arguments: &[&str]) -> Settings {
+        tried(arguments).unwrap()
+    }
+
+    #[test]
+    fn service_ports_the_wrong_way_round_are_refused_in_one_sentence() {
+        let error = tried(&["--local_port_min=20000", "--local_port_max=10000"]).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "--local_port_min is 20000 and --local_port_max is 10000: the first may not be greater than the second"
+        );
+        // One flag alone may be wrong against the other's default.
+        assert!(tried(&["--local_port_min=30000"]).is_err());
+        assert_eq!(settings(&["--local_port_min=20000"]).service_ports, 20_000..=20_000);
     }
 
     #[test]

@@ -278,7 +278,12 @@ impl Agent {
         }
         let (may_exist, name, is_killed) =
             (task.may_exist, task.container_name.clone(), task.kill.is_some());
-        let was_called_off = failure == LaunchFailure::Cancelled;
+        if may_exist && failure == LaunchFailure::Cancelled {
+            // An engine that is late with its start would start it after its end was told: it goes first.
+            task.is_recovering = false;
+            let (task, container) = (key.clone(), container.clone());
+            return vec![Effect::Discard { task, container, name }];
+        }
         let news = match failure {
             LaunchFailure::Cancelled => News::from_agent(
                 TaskState::Killed,
@@ -295,10 +300,7 @@ impl Agent {
             }
         };
         let mut effects = self.tell(now, key, news);
-        if may_exist && was_called_off {
-            // Nobody has seen it. It goes at once, so that an engine that is late with its start finds nothing to start.
-            effects.push(Effect::Remove(name));
-        } else if may_exist {
+        if may_exist {
             // It may have been made, and even have been started by an engine that answered too late.
             let grace = std::time::Duration::ZERO;
             effects.push(Effect::Stop { task: None, name: name.clone(), grace });
@@ -306,6 +308,20 @@ impl Agent {
         }
         effects.extend(self.exit_if_empty());
         effects
+    }
+
+    /// Nothing can start the container of a called-off launch any more: now its end may be told.
+    pub(super) fn container_discarded(
+        &mut self,
+        now: Instant,
+        key: &TaskKey,
+        container: &ContainerId,
+    ) -> Vec<Effect> {
+        let Some(task) = self.run_mut(key, container) else {
+            return Vec::new();
+        };
+        task.may_exist = false;
+        self.launch_failed(now, key, container, LaunchFailure::Cancelled)
     }
 }
 

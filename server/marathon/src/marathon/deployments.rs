@@ -12,7 +12,6 @@ use crate::deployment::{ActionKind, Deployment, DeploymentPlan};
 use crate::effect::{Refusal, Reply};
 use crate::events;
 use crate::identity::DeploymentId;
-use crate::records;
 
 /// The reason that events give for a cancelled deployment.
 const CANCELLED: &str = "The upgrade has been cancelled";
@@ -130,7 +129,7 @@ impl Marathon {
             self.state.locks.remove(&intent.app);
             self.touched.insert(intent.app.clone());
         }
-        self.persist(records::delete(&id.path()));
+        self.delete_deployment(id);
     }
 
     /// Cancels on a client's request: stops with force, else rolls back as a deployment of its own.

@@ -9,7 +9,6 @@ use model::{AppId, Timestamp};
 
 use super::Marathon;
 use crate::command::{AppChange, ChangeApps};
-use crate::deployment::Deployment;
 use crate::deployment::{DeploymentPlan, Intent};
 use crate::effect::{Deploying, Refusal, Reply};
 use crate::events;
@@ -94,7 +93,7 @@ impl Marathon {
         });
         let id = DeploymentId::mint(&mut self.entropy);
         match plan::build(id, version, intents.collect(), &tree) {
-            Ok(plan) => check_sizes(plan).map(|plan| (plan, tree)),
+            Ok(plan) => check_sizes(&plan).map(|()| (plan, tree)),
             Err(CyclicDependencies) => Err(Refusal::CyclicDependencies),
         }
     }
@@ -218,9 +217,10 @@ impl Marathon {
             return;
         };
         let instances = self.state.instances_of(app).map(|instance| instance.version);
-        let deployments = self.state.deployments.values().flat_map(|running| &running.plan.intents);
+        let running = self.state.locks.get(app).and_then(|id| self.state.deployments.get(id));
+        let intent = running.and_then(|running| running.plan.intent_of(app));
         let definitions =
-            deployments.flat_map(|intent| [&intent.original, &intent.target]).flatten();
+            intent.into_iter().flat_map(|intent| [&intent.original, &intent.target]).flatten();
         let used: BTreeSet<Timestamp> =
             instances.chain(definitions.map(|definition| definition.version)).collect();
         let old = versions.keys().take(excess).filter(|version| !used.contains(version));
@@ -257,17 +257,18 @@ impl Marathon {
 }
 
 /// Refuses what the log would refuse later, when it would cost the leadership.
-fn check_sizes(plan: DeploymentPlan) -> Result<DeploymentPlan, Refusal> {
-    let check = |what: String, write: &model::RecordWrite| {
-        let bytes = write.value.as_ref().map_or(0, bytes::Bytes::len);
-        if bytes > records::MAX_BYTES { Err(Refusal::TooLarge { what, bytes }) } else { Ok(()) }
+fn check_sizes(plan: &DeploymentPlan) -> Result<(), Refusal> {
+    let check = |what: &dyn Fn() -> String, bytes: usize, most: usize| {
+        if bytes > most { Err(Refusal::TooLarge { what: what(), bytes, most }) } else { Ok(()) }
     };
+    let mut whole = 0;
     for definition in plan.intents.iter().filter_map(|intent| intent.target.as_ref()) {
-        check(format!("App '{}'", definition.spec.id()), &records::put_version(definition))?;
+        let written = records::put_version(definition).value;
+        let bytes = written.as_ref().map_or(0, bytes::Bytes::len);
+        check(&|| format!("App '{}'", definition.spec.id()), bytes, records::MAX_BYTES)?;
+        whole += bytes;
     }
-    let deployment = Deployment { plan: Arc::new(plan), current_step: 1 };
-    check("The change as a whole".to_owned(), &records::put_deployment(&deployment))?;
-    Ok(Arc::unwrap_or_clone(deployment.plan))
+    check(&|| "The change as a whole".to_owned(), whole, records::MAX_CHANGE_BYTES)
 }
 
 /// Checks that a new app's id is neither a group's that holds apps nor below another app.

@@ -3,7 +3,7 @@
 //! What was speculative is gone with that leader; what was stored is all there. Instances that only waited
 //! have no record: the first reconciliation schedules them anew.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -15,7 +15,7 @@ use crate::entropy::Entropy;
 use crate::health::Checks;
 use crate::identity::DeploymentId;
 use crate::instance::{Condition, Goal, Instance};
-use crate::records::{self, DamagedRecord, Path, StoredDeployment};
+use crate::records::{self, DamagedRecord, Head, Part, Path, StoredDeployment};
 use crate::run_spec::VersionedRunSpec;
 use crate::settings::Settings;
 use crate::snapshot::{App, Snapshot, TaskFailure};
@@ -44,6 +44,8 @@ pub(super) struct Records {
     pub(super) instances: Vec<Instance>,
     /// In the order of the changes they make.
     pub(super) deployments: BTreeMap<(Timestamp, DeploymentId), StoredDeployment>,
+    heads: BTreeMap<DeploymentId, Head>,
+    parts: BTreeMap<(DeploymentId, u32), Part>,
 }
 
 impl Marathon {
@@ -71,6 +73,7 @@ impl Marathon {
             unwritten: Default::default(),
             touched: Default::default(),
             unfinished: BTreeMap::new(),
+            stored_parts: BTreeMap::new(),
             stepping: Default::default(),
             requeued: Default::default(),
         }
@@ -89,6 +92,7 @@ impl Marathon {
         for (path, value) in stored {
             core.take_record(path, value, &mut records)?;
         }
+        core.assemble_deployments(&mut records)?;
         core.redo(&mut records);
         for (app, version) in &records.pointers {
             let definition = core.stored_version(app, *version)?;
@@ -135,8 +139,35 @@ impl Marathon {
                 records.instances.push(records::read_instance(path, id, value)?);
             }
             Some(Path::Deployment(id)) => {
-                let deployment: StoredDeployment = records::read(path, value)?;
-                records.deployments.insert((deployment.version, id), deployment);
+                records.heads.insert(id, records::read_head(path, value)?);
+            }
+            Some(Path::DeploymentPart(id, part)) => {
+                records.parts.insert((id, part), records::read_part(path, value)?);
+            }
+        }
+        Ok(())
+    }
+
+    /// Puts deployments together; what a head counts on must be there, parts without a head were never decided.
+    fn assemble_deployments(&mut self, records: &mut Records) -> Result<(), DamagedRecord> {
+        let mut whole = BTreeSet::new();
+        for (id, head) in std::mem::take(&mut records.heads) {
+            let deployment = match head {
+                Head::V1(deployment) => {
+                    whole.insert(id.clone());
+                    deployment
+                }
+                Head::V2(head) => {
+                    self.stored_parts.insert(id.clone(), head.parts);
+                    head.assemble(&id, &mut records.parts)?
+                }
+            };
+            records.deployments.insert((deployment.version, id), deployment);
+        }
+        // Of one in the first form some may have been written already: they are written again.
+        for (id, part) in std::mem::take(&mut records.parts).into_keys() {
+            if !whole.contains(&id) {
+                self.persist(records::delete(&Path::DeploymentPart(id, part)));
             }
         }
         Ok(())
@@ -159,7 +190,7 @@ impl Marathon {
         id: DeploymentId,
         stored: StoredDeployment,
     ) -> Result<(), DamagedRecord> {
-        let path = id.path().to_string();
+        let path = Path::Deployment(id.clone()).to_string();
         let mut steps = Vec::new();
         for step in stored.steps {
             let actions = step.into_iter().map(|(name, app)| {
@@ -183,6 +214,9 @@ impl Marathon {
         }
         let plan = DeploymentPlan::new(id.clone(), stored.version, steps, intents);
         let deployment = Deployment { plan: Arc::new(plan), current_step: stored.current_step };
+        if !self.stored_parts.contains_key(&id) {
+            self.persist_deployment(&deployment); // It was in the first form.
+        }
         self.await_step(&deployment);
         self.state.deployments.insert(id, Arc::new(deployment));
         Ok(())

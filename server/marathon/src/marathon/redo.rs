@@ -46,7 +46,7 @@ impl Marathon {
         }
         for key in dropped {
             records.deployments.remove(&key);
-            self.persist(records::delete(&key.1.path()));
+            self.delete_deployment(&key.1);
         }
     }
 

@@ -7,6 +7,7 @@ mod conditions;
 mod creating;
 mod failing;
 mod forcing;
+mod large;
 mod offering;
 mod properties;
 mod recovering;

@@ -8,13 +8,14 @@ use model::{RecordWrite, Timestamp};
 
 use super::Marathon;
 use crate::deployment::Deployment;
-use crate::records;
+use crate::identity::DeploymentId;
+use crate::records::{self, Path};
 use crate::run_spec::VersionedRunSpec;
 
 /// What a write has to wait for. Variants are in the order of writing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Stage {
-    /// Immutable; nothing refers to it yet.
+    /// Immutable; nothing refers to it yet: a definition, or a part of a deployment.
     Definition,
     /// Decides a change, or a step of it.
     Decision,
@@ -45,8 +46,25 @@ impl Marathon {
         self.writes.0.push((Stage::Definition, records::put_version(definition)));
     }
 
+    /// Writes where a deployment stands, and the first time what it is.
     pub(super) fn persist_deployment(&mut self, deployment: &Deployment) {
-        self.writes.0.push((Stage::Decision, records::put_deployment(deployment)));
+        let id = &deployment.plan.id;
+        let parts = self.stored_parts.get(id).copied().unwrap_or_else(|| {
+            let parts = records::put_parts(&deployment.plan, self.settings.apps_per_record);
+            let count = parts.len();
+            self.writes.0.extend(parts.into_iter().map(|part| (Stage::Definition, part)));
+            u32::try_from(count).unwrap_or(u32::MAX)
+        });
+        self.stored_parts.insert(id.clone(), parts);
+        self.writes.0.push((Stage::Decision, records::put_head(deployment, parts)));
+    }
+
+    /// Deletes what is stored of a deployment; parts without their head mean nothing.
+    pub(super) fn delete_deployment(&mut self, id: &DeploymentId) {
+        self.persist(records::delete(&Path::Deployment(id.clone())));
+        for part in 0..self.stored_parts.remove(id).unwrap_or(0) {
+            self.persist(records::delete(&Path::DeploymentPart(id.clone(), part)));
+        }
     }
 
     pub(super) fn persist_root_version(&mut self, version: Timestamp) {

@@ -176,3 +176,78 @@ fn group_by_spreads_evenly_over_the_groups_given() {
     assert!(!fits(&open, &racks[0], &[on(&racks[0]), on(&racks[0]), on(&racks[1])]));
     assert!(fits(&open, &racks[1], &[on(&racks[0]), on(&racks[0]), on(&racks[1])]));
 }
+
+/// What a constraint promises of the values of all instances that were placed by it.
+fn keeps(operator: &str, number: usize, values: &[String]) -> bool {
+    let counts = values.iter().fold(std::collections::BTreeMap::new(), |mut counts, value| {
+        *counts.entry(value.as_str()).or_insert(0_usize) += 1;
+        counts
+    });
+    let most = counts.values().copied().max().unwrap_or(0);
+    match operator {
+        "UNIQUE" => most <= 1,
+        "MAX_PER" => most <= number,
+        "CLUSTER" => counts.len() <= 1,
+        // Even over the groups once there is no room for a further one; without a number, over those there are.
+        "GROUP_BY" => {
+            counts.len() <= number && most <= values.len().div_ceil(counts.len().max(1)).max(1) + 1
+        }
+        _ => unreachable!("no such operator"),
+    }
+}
+
+proptest::proptest! {
+    #[test]
+    fn whatever_is_offered_the_placed_instances_keep_their_constraint(
+        operator in proptest::sample::select(vec!["UNIQUE", "MAX_PER", "CLUSTER", "GROUP_BY"]),
+        number in 1..5_usize,
+        instances in 1..9_u32,
+        racks in proptest::collection::vec(0..5_u8, 1..40),
+    ) {
+        let constraint = match operator {
+            "UNIQUE" | "CLUSTER" => json!(["rack", operator]),
+            _ => json!(["rack", operator, number.to_string()]),
+        };
+        let definition = definition(json!({"instances": instances, "constraints": [constraint]}));
+        let (mut placed, mut values) = (Vec::new(), Vec::new());
+        for rack in racks {
+            let offer = offer(&format!("h-{rack}"), &format!("rack:r{rack}"));
+            if values.len() < instances as usize && fits(&definition, &offer, &placed) {
+                placed.push(on(&offer));
+                values.push(format!("r{rack}"));
+            }
+            proptest::prop_assert!(keeps(operator, number, &values), "{} {}: {:?}", operator, number, values);
+        }
+        if operator == "GROUP_BY" && values.len() == instances as usize {
+            // All are placed: no group has two more than another that could have taken one.
+            let of = |group: u8| values.iter().filter(|v| **v == format!("r{group}")).count();
+            let counts: Vec<usize> = (0..5).map(of).filter(|count| *count > 0).collect();
+            let (least, most) = (counts.iter().min().unwrap(), counts.iter().max().unwrap());
+            let share = instances as usize / number;
+            proptest::prop_assert!(*most <= share + 1 && *least <= *most, "{:?}", values);
+        }
+    }
+
+    #[test]
+    fn a_placement_gives_each_port_mapping_a_port_of_the_offer_of_its_own(
+        wanted in 1..5_u16,
+        free in proptest::collection::btree_set(31_000..31_020_u16, 0..8),
+        seed in proptest::prelude::any::<u64>(),
+    ) {
+        let mappings: Vec<Value> = (0..wanted).map(|n| json!({"containerPort": 80 + n})).collect();
+        let definition = definition(json!({"container": {"docker": {"image": "x"}, "portMappings": mappings}}));
+        let ports: Vec<String> = free.iter().map(|port| format!("{port}-{port}")).collect();
+        let text = format!("cpus:2;mem:64;ports:[{}]", ports.join(","));
+        let resources = if free.is_empty() { "cpus:2;mem:64".to_owned() } else { text };
+        let offer = Offer { resources: Resources::parse(&resources).unwrap(), ..offer("h", "") };
+        let none: [Instance; 0] = [];
+        let placed =
+            place(&definition, &offer, &offer.resources, none.iter(), &mut Entropy::new(seed.into()));
+        proptest::prop_assert_eq!(placed.is_ok(), free.len() >= usize::from(wanted));
+        if let Ok(placement) = placed {
+            let given: std::collections::BTreeSet<u16> = placement.ports.iter().copied().collect();
+            proptest::prop_assert_eq!(given.len(), usize::from(wanted), "no port twice");
+            proptest::prop_assert!(given.is_subset(&free));
+        }
+    }
+}

@@ -110,3 +110,70 @@ fn circles_are_refused() {
     let itself = vec![(None, Some(definition("/a", 1, &["/a"])))];
     assert_eq!(steps(itself, &[]), Err(CyclicDependencies));
 }
+
+#[test]
+fn a_chain_of_ten_thousand_apps_needs_no_deep_stack() {
+    let name = |number: usize| format!("/app-{number:05}");
+    let chain = (0..10_000_usize).map(|number| {
+        let below = number.checked_sub(1).map(name);
+        let dependencies: Vec<&str> = below.as_deref().into_iter().collect();
+        (None, Some(definition(&name(number), 1, &dependencies)))
+    });
+    let changes: Vec<Change> = chain.rev().collect();
+    let steps = steps(changes, &[]).unwrap();
+    assert_eq!(steps.len(), 10_001);
+    assert_eq!(steps[1], "ScaleApplication/app-00000");
+    assert_eq!(steps[10_000], "ScaleApplication/app-09999");
+}
+
+/// Apps `/g/0` … `/g/5`; each depends on the ones of its mask.
+fn graph(masks: &[u8]) -> Vec<Arc<VersionedRunSpec>> {
+    let name = |number: usize| format!("/g/{number}");
+    let dependencies = |mask: u8| (0..masks.len()).filter(move |n| mask & (1 << n) != 0).map(name);
+    masks
+        .iter()
+        .enumerate()
+        .map(|(number, mask)| {
+            let dependencies: Vec<String> = dependencies(*mask).collect();
+            let dependencies: Vec<&str> = dependencies.iter().map(String::as_str).collect();
+            definition(&name(number), 1, &dependencies)
+        })
+        .collect()
+}
+
+/// The length of the longest path of dependencies; `None` when it goes round in circles.
+fn longest(masks: &[u8], app: usize, left: usize) -> Option<usize> {
+    let below = (0..masks.len()).filter(|n| masks[app] & (1 << n) != 0);
+    let left = left.checked_sub(1)?;
+    below
+        .map(|n| longest(masks, n, left).map(|length| length + 1))
+        .try_fold(0, |most, length| Some(most.max(length?)))
+}
+
+proptest::proptest! {
+    #[test]
+    fn an_app_is_scaled_in_the_step_of_its_longest_path_of_dependencies(
+        masks in proptest::collection::vec(0..64_u8, 6),
+        changed in proptest::collection::vec(proptest::prelude::any::<bool>(), 6),
+    ) {
+        let definitions = graph(&masks);
+        let is_changed = |number: &usize| changed[*number];
+        let kept: Vec<_> =
+            (0..6).filter(|n| !is_changed(n)).map(|n| definitions[n].clone()).collect();
+        let new: Vec<usize> = (0..6).filter(is_changed).collect();
+        let changes = new.iter().map(|n| (None, Some(definitions[*n].clone()))).collect();
+        let levels: Option<Vec<usize>> = new.iter().map(|n| longest(&masks, *n, 7)).collect();
+        let planned = steps(changes, &kept);
+        let Some(levels) = levels else {
+            proptest::prop_assert_eq!(planned, Err(CyclicDependencies));
+            return Ok(());
+        };
+        let mut by_level: BTreeMap<usize, Vec<String>> = BTreeMap::new();
+        for (app, level) in new.iter().zip(levels) {
+            by_level.entry(level).or_default().push(format!("ScaleApplication/g/{app}"));
+        }
+        let wanted: Vec<String> = by_level.into_values().map(|step| step.join(" ")).collect();
+        let planned = planned.unwrap();
+        proptest::prop_assert_eq!(planned.get(1..).unwrap_or_default(), wanted.as_slice());
+    }
+}

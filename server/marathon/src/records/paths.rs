@@ -19,6 +19,7 @@ pub(crate) enum Path {
     Failure(AppId),
     Instance(InstanceId),
     Deployment(DeploymentId),
+    DeploymentPart(DeploymentId, u32),
 }
 
 impl Path {
@@ -36,6 +37,9 @@ impl Path {
             }
             ["instances", id] => Self::Instance(InstanceId::new(*id)),
             ["deployments", id] => Self::Deployment(DeploymentId::new(*id)),
+            ["deployments", id, part] => {
+                Self::DeploymentPart(DeploymentId::new(*id), part.parse().ok()?)
+            }
             _ => return None,
         })
     }
@@ -53,6 +57,7 @@ impl fmt::Display for Path {
             Self::Failure(app) => write!(f, "{PREFIX}/apps/{}/failure", app.safe_path()),
             Self::Instance(id) => write!(f, "{PREFIX}/instances/{id}"),
             Self::Deployment(id) => write!(f, "{PREFIX}/deployments/{id}"),
+            Self::DeploymentPart(id, part) => write!(f, "{PREFIX}/deployments/{id}/{part}"),
         }
     }
 }

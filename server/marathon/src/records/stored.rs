@@ -6,7 +6,6 @@ use std::sync::Arc;
 use model::{AgentId, AppId, Attributes, InstanceId, Role, TaskId, TaskState, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::deployment::{ActionKind, Deployment};
 use crate::instance::{Condition, Goal, Instance, Task};
 use crate::run_spec::{RunSpec, VersionInfo, VersionedRunSpec};
 use crate::snapshot::TaskFailure;
@@ -179,49 +178,6 @@ impl StoredTask {
 
 fn task_state(name: &str) -> Result<TaskState, String> {
     TaskState::from_name(name).ok_or_else(|| format!("unknown task state `{name}`"))
-}
-
-/// A running deployment: the definitions it names are stored as versions of their apps.
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct StoredDeployment {
-    pub(crate) version: Timestamp,
-    /// Per step the action's name and its app.
-    pub(crate) steps: Vec<Vec<(String, AppId)>>,
-    /// Per app the version before and the version afterwards.
-    pub(crate) intents: Vec<(AppId, Option<Timestamp>, Option<Timestamp>)>,
-    pub(crate) current_step: usize,
-}
-
-impl From<&Deployment> for StoredDeployment {
-    fn from(from: &Deployment) -> Self {
-        let steps = from.plan.steps.iter().map(|step| {
-            let action = |action: &crate::deployment::Action| {
-                (action.kind.name().to_owned(), action.app.clone())
-            };
-            step.actions.iter().map(action).collect()
-        });
-        let version = |definition: &Option<Arc<VersionedRunSpec>>| {
-            definition.as_ref().map(|definition| definition.version)
-        };
-        let intents =
-            from.plan.intents.iter().map(|intent| {
-                (intent.app.clone(), version(&intent.original), version(&intent.target))
-            });
-        Self {
-            version: from.plan.version,
-            steps: steps.collect(),
-            intents: intents.collect(),
-            current_step: from.current_step,
-        }
-    }
-}
-
-impl ActionKind {
-    pub(crate) fn from_name(name: &str) -> Option<Self> {
-        [Self::Start, Self::Scale, Self::Restart, Self::Stop]
-            .into_iter()
-            .find(|kind| kind.name() == name)
-    }
 }
 
 impl Condition {

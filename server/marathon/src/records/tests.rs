@@ -1,10 +1,12 @@
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use model::{AgentId, Attributes, Role, TaskId, TaskState};
 use serde_json::json;
 
 use super::*;
-use crate::identity;
+use crate::deployment::{Action, ActionKind, Deployment, DeploymentPlan, DeploymentStep, Intent};
+use crate::identity::{self, DeploymentId};
 use crate::instance::{Condition, Goal, Task};
 use crate::run_spec::RunSpec;
 
@@ -25,6 +27,7 @@ fn every_path_reads_back() {
         ),
         (Path::Instance(InstanceId::new("a.instance-1")), "/marathon/instances/a.instance-1"),
         (Path::Deployment(DeploymentId::new("d")), "/marathon/deployments/d"),
+        (Path::DeploymentPart(DeploymentId::new("d"), 12), "/marathon/deployments/d/12"),
     ];
     for (path, text) in paths {
         assert_eq!(path.to_string(), text);
@@ -101,7 +104,7 @@ fn records_of_the_first_version_are_read() {
     assert_eq!(definition.spec.service_ports(), [33_180]);
 
     let bytes = Bytes::from_static(include_bytes!("golden/deployment.v1"));
-    let deployment: StoredDeployment = read("/marathon/deployments/d", &bytes).unwrap();
+    let Ok(Head::V1(deployment)) = read_head("/marathon/deployments/d", &bytes) else { panic!() };
     assert_eq!(deployment.current_step, 2);
     assert_eq!(deployment.steps[0], [("StartApplication".to_owned(), id("/nginx"))]);
 }
@@ -110,4 +113,67 @@ fn records_of_the_first_version_are_read() {
 fn a_damaged_record_names_its_path() {
     let error = read::<Timestamp>("/marathon/root", &Bytes::from_static(&[1])).unwrap_err();
     assert!(error.to_string().starts_with("record `/marathon/root` cannot be read: "));
+}
+
+/// What is stored of a plan, and put together again.
+fn stored_and_read(plan: DeploymentPlan, current_step: usize, size: usize) -> StoredDeployment {
+    let id = plan.id.clone();
+    let written = put_parts(&plan, size);
+    let mut parts = BTreeMap::new();
+    for write in &written {
+        let Some(Path::DeploymentPart(of, number)) = Path::parse(&write.path) else { panic!() };
+        assert_eq!(of, id);
+        parts.insert((of, number), read_part(&write.path, write.value.as_ref().unwrap()).unwrap());
+    }
+    let count = u32::try_from(written.len()).unwrap();
+    let head = put_head(&Deployment { plan: Arc::new(plan), current_step }, count);
+    let Ok(Head::V2(head)) = read_head(&head.path, &head.value.unwrap()) else { panic!() };
+    let read = head.assemble(&id, &mut parts).unwrap();
+    assert!(parts.is_empty(), "every part is used");
+    read
+}
+
+proptest::proptest! {
+    #[test]
+    fn a_deployment_reads_back_from_parts_of_any_size(
+        apps in proptest::collection::vec((0..4_u8, 1..4_i64, 0..3_usize), 0..20),
+        size in 1..8_usize,
+        current_step in 1..5_usize,
+    ) {
+        let definition = |app: &AppId, version: i64| {
+            let posted = json!({"id": app.to_string(),
+                "container": {"docker": {"image": "x", "network": "BRIDGE"}}});
+            let spec = RunSpec::parse(serde_json::from_value(posted).unwrap()).unwrap();
+            Arc::new(VersionedRunSpec::new(spec, Timestamp::from_millis(version)))
+        };
+        // Whatever plan there may be: in any step, with any action, also with two.
+        let mut steps = vec![DeploymentStep { actions: Vec::new() }; 4];
+        let mut intents = Vec::new();
+        for (number, (step, version, more)) in apps.iter().enumerate() {
+            let app = id(&format!("/app-{number:02}"));
+            let kinds = [ActionKind::Start, ActionKind::Scale, ActionKind::Restart, ActionKind::Stop];
+            for (at, kind) in kinds.into_iter().enumerate().take(more + 1) {
+                let step = (usize::from(*step) + at) % 4;
+                steps[step].actions.push(Action { kind, app: app.clone() });
+            }
+            let original = (version % 2 == 0).then(|| definition(&app, version - 1));
+            let target = (version % 3 != 0).then(|| definition(&app, *version));
+            intents.push(Intent { app, original, target });
+        }
+        while steps.last().is_some_and(|step| step.actions.is_empty()) {
+            steps.pop();
+        }
+        let wanted_steps: Vec<Vec<(String, AppId)>> = steps.iter().map(|step| {
+            step.actions.iter().map(|a| (a.kind.name().to_owned(), a.app.clone())).collect()
+        }).collect();
+        let version = Timestamp::from_millis(9);
+        let plan = DeploymentPlan::new(DeploymentId::new("d"), version, steps, intents.clone());
+        let read = stored_and_read(plan, current_step, size);
+        proptest::prop_assert_eq!(read.steps, wanted_steps);
+        proptest::prop_assert_eq!((read.version, read.current_step), (version, current_step));
+        let of = |definition: Option<Arc<VersionedRunSpec>>| definition.map(|d| d.version);
+        let wanted: Vec<_> =
+            intents.into_iter().map(|i| (i.app, of(i.original), of(i.target))).collect();
+        proptest::prop_assert_eq!(read.intents, wanted);
+    }
 }

@@ -34,3 +34,27 @@ impl World {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::world::Options;
+
+    #[test]
+    fn a_wrong_sum_is_found() {
+        let mut world = World::new(5, Options::default());
+        while world.nodes[0].master.as_ref().is_none_or(|m| m.published.agents.is_empty()) {
+            world.run_until(world.now + std::time::Duration::from_millis(100));
+        }
+        let mut snapshot = world.nodes[0].master.as_ref().unwrap().published.clone();
+        world.check_books(&snapshot);
+        assert_eq!(world.violation, None);
+        let id = snapshot.agents.keys().next().unwrap().clone();
+        let agent = snapshot.agents.get_mut(&id).unwrap();
+        Arc::make_mut(agent).used = Resources::parse("cpus:0.1").unwrap();
+        world.check_books(&snapshot);
+        assert_eq!(world.violation.unwrap().invariant, "books");
+    }
+}

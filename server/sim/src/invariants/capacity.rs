@@ -27,6 +27,15 @@ fn live(snapshot: &Snapshot, app: &AppId) -> usize {
     snapshot.instances_of(app).filter(|instance| is_live(instance)).count()
 }
 
+/// The live ones that nobody believed to be lost before: who comes back to its replacement was not launched.
+fn live_all_along(now: &Snapshot, before: &Snapshot, app: &AppId) -> usize {
+    let was_lost = |instance: &Instance| {
+        let known = before.instances_of(app).find(|known| known.id == instance.id);
+        known.is_some_and(|known| !is_live(known))
+    };
+    now.instances_of(app).filter(|instance| is_live(instance) && !was_lost(instance)).count()
+}
+
 /// Whether the running step of the app's deployment restarts it.
 fn is_restarting(snapshot: &Snapshot, app: &AppId) -> bool {
     let deployment = snapshot.locks.get(app).and_then(|id| snapshot.deployments.get(id));
@@ -44,7 +53,7 @@ impl World {
         let mut wrong = None;
         for (id, app) in &now.apps {
             let spec = &app.definition.spec;
-            let (live, was) = (live(now, id), live(before, id));
+            let (live, was) = (live_all_along(now, before, id), live(before, id));
             if is_restarting(now, id) && is_restarting(before, id) {
                 let cap = cap(spec);
                 if live > cap.max(was) {
@@ -63,5 +72,42 @@ impl World {
         if let Some(found) = wrong {
             self.fail("capacity", found);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use model::InstanceId;
+
+    use super::*;
+    use crate::world::Options;
+
+    #[test]
+    fn an_instance_too_many_is_found() {
+        let mut world = World::new(5, Options::default());
+        while world.nodes[0].marathon.as_ref().is_none_or(|m| m.published.instances.is_empty()) {
+            world.run_until(world.now + std::time::Duration::from_millis(100));
+        }
+        let published = world.nodes[0].marathon.as_ref().unwrap().published.clone();
+        world.check_capacity(0, &published);
+        assert_eq!(world.violation, None);
+        let mut more = published.clone();
+        more.locks = Default::default();
+        for (app, instances) in &published.instances {
+            let one = instances.values().next().unwrap();
+            let wanted = more.apps[app].definition.spec.instances();
+            for number in 0..=wanted {
+                let id = InstanceId::new(format!("{}-{number}", one.id));
+                let condition = Condition::Running;
+                let copy =
+                    Instance { id: id.clone(), condition, goal: Goal::Running, ..(**one).clone() };
+                more.instances.get_mut(app).unwrap().insert(id, Arc::new(copy));
+            }
+        }
+        world.nodes[0].marathon.as_mut().unwrap().published = more;
+        world.check_capacity(0, &published);
+        assert_eq!(world.violation.unwrap().invariant, "capacity");
     }
 }

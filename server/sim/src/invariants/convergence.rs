@@ -42,7 +42,10 @@ impl World {
         if let Some(id) = shown.deployments.keys().next() {
             return Err(format!("deployment {id} is not done"));
         }
-        let owned = self.instances_at_rest(shown)?;
+        self.batch.at_rest()?;
+        let mut owned = self.instances_at_rest(shown)?;
+        let others = self.batch.tasks.iter();
+        owned.extend(others.map(|(id, task)| (id.clone(), task.agent.to_string())));
         self.containers_at_rest(&owned)?;
         self.agents_at_rest()
     }

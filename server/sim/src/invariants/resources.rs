@@ -29,10 +29,10 @@ impl World {
         if let Some(port) = twice {
             return self.fail("resources", format!("machine {machine} uses port {port} twice"));
         }
-        let cpus = model::Scalar::from_units(u32::try_from(shares / 1_024).unwrap_or(u32::MAX));
+        // Shares are whole numbers: each container may have a little more than its task uses.
+        let millis = shares * 1_000 / 1_024;
         let mem = model::Scalar::from_units(u32::try_from(memory >> 20).unwrap_or(u32::MAX));
-        let is_whole = shares % 1_024 == 0;
-        if cpus > total.cpus() || (cpus == total.cpus() && !is_whole) || mem > total.mem() {
+        if millis > total.cpus().thousandths() + 1 || mem > total.mem() {
             let found =
                 format!("machine {machine} has {total} and runs {shares} shares, {memory} bytes");
             self.fail("resources", found);

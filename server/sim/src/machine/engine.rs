@@ -10,6 +10,7 @@ use agent_core::container::{ContainerSpec, Exit, FoundContainer, FoundState, Ins
 use model::TaskId;
 
 use super::jobs::{EngineAnswer, EngineCall, JobId};
+use crate::bug::Bug;
 use crate::event::{AgentEvent, EngineEvent, Event};
 use crate::world::World;
 
@@ -87,6 +88,9 @@ impl World {
             EngineEvent::Exit { name, run, status, by_itself } => {
                 if !(by_itself && self.faults.is_over) {
                     self.container_exits(machine, &name, run, status);
+                    if by_itself && self.options.bug == Some(Bug::EngineRestarts) {
+                        self.start(machine, &name);
+                    }
                 }
             }
         }

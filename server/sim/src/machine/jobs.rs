@@ -8,6 +8,7 @@ use agent_core::container::{ContainerSpec, Exit, FoundContainer, Inspection};
 use agent_core::{Command, Launch, LaunchFailure, TaskKey, Watched};
 use model::ContainerId;
 
+use crate::bug::Bug;
 use crate::event::{AgentEvent, EngineEvent, Event, Place};
 use crate::world::World;
 
@@ -28,6 +29,18 @@ pub(crate) enum EngineCall {
     Wait(String),
     Remove(String),
     List,
+}
+
+impl EngineCall {
+    /// Means a container of this process only.
+    fn rename(&mut self, incarnation: u64) {
+        let name = match self {
+            Self::Create(spec) => &mut spec.name,
+            Self::Start(name) | Self::Inspect(name) => name,
+            Self::Pull | Self::Stop { .. } | Self::Wait(_) | Self::Remove(_) | Self::List => return,
+        };
+        name.push_str(&format!(".{incarnation}"));
+    }
 }
 
 /// What it says.
@@ -58,6 +71,7 @@ pub(crate) enum Job {
     Watch(Watched),
     Stop { task: Option<(TaskKey, ContainerId)>, name: String, grace: Duration },
     Remove(String),
+    Discard { task: TaskKey, container: ContainerId, name: String },
     Find,
 }
 
@@ -80,7 +94,7 @@ impl Job {
             Self::Stop { name, grace, .. } => {
                 EngineCall::Stop { name: name.clone(), grace: *grace }
             }
-            Self::Remove(name) => EngineCall::Remove(name.clone()),
+            Self::Remove(name) | Self::Discard { name, .. } => EngineCall::Remove(name.clone()),
             Self::Find => EngineCall::List,
         }
     }
@@ -103,7 +117,10 @@ impl World {
         let known = &self.machines[machine];
         let (boot, incarnation) = (known.boot, known.incarnation);
         let Some(job) = known.agent.as_ref().and_then(|agent| agent.jobs.get(&id)) else { return };
-        let call = job.call();
+        let mut call = job.call();
+        if self.options.bug == Some(Bug::ContainerRenamed) && matches!(job, Job::Launch { .. }) {
+            call.rename(incarnation);
+        }
         let delay = match (&call, self.random.below(30)) {
             (EngineCall::Pull, _) => self.random.millis(1, 3_000),
             (_, 0) => self.random.millis(50, 3_000),
@@ -172,6 +189,13 @@ impl World {
             Job::Remove(name) => {
                 if matches!(answer, EngineAnswer::Failed(_)) {
                     self.try_again(machine, id, Job::Remove(name));
+                }
+            }
+            Job::Discard { task, container, name } => {
+                if matches!(answer, EngineAnswer::Failed(_)) {
+                    self.try_again(machine, id, Job::Discard { task, container, name });
+                } else {
+                    self.tell_agent(machine, Command::ContainerDiscarded(task, container));
                 }
             }
             Job::Find => match answer {

@@ -112,6 +112,11 @@ impl World {
         {
             told.tasks.pop();
         }
+        if self.options.bug == Some(Bug::ResourcesNotReported)
+            && let Some(agent_frame::Body::Reregister(told)) = &mut frame.body
+        {
+            told.tasks.iter_mut().for_each(|held| held.task.resources.clear());
+        }
         self.trace.note(self.now, || format!("agent {machine}: sends {}", brief(&frame)));
         self.send(connection, Side::Master, Message::Agent(frame));
     }

@@ -1,6 +1,5 @@
 //! The leading Marathon with its ports: replies to clients, the alarm, calls to the master.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use marathon_core::effect::{Call, Reply};
@@ -37,9 +36,7 @@ impl World {
         let seed = u128::from(self.random.next()) << 64 | u128::from(self.random.next());
         let settings = Settings::default();
         let start = Start { settings, seed, now: self.now, wall: self.wall() };
-        let stored = self.store.state.platform().under(records::PREFIX);
-        let stored: BTreeMap<_, _> =
-            stored.map(|(path, record)| (path.to_owned(), record.value.clone())).collect();
+        let stored = self.load(records::PREFIX);
         let recovered =
             Marathon::recover(start, stored.iter().map(|(path, value)| (path.as_str(), value)));
         let core = match recovered {
@@ -82,9 +79,10 @@ impl World {
             return;
         };
         marathon.driver.is_woken = false;
-        if !marathon.driver.has_work() {
+        if !marathon.driver.has_work() || !self.holds_lease(node) {
             return;
         }
+        let Some(marathon) = self.nodes[node].marathon.as_mut() else { return };
         let (writes, effects) = marathon.driver.apply_waiting(now, wall);
         let fence = marathon.fence.clone();
         let early = self.options.bug == Some(Bug::ReleaseBeforeDurable);
@@ -114,8 +112,14 @@ impl World {
         }
     }
 
+    /// The lease is back: what waited for it goes on.
+    pub(crate) fn resume_marathon(&mut self, node: usize, lead: u64) {
+        self.release_marathon_batches(node, lead);
+        self.wake_marathon(node);
+    }
+
     fn release_marathon_batches(&mut self, node: usize, lead: u64) {
-        loop {
+        while self.holds_lease(node) {
             let Some(marathon) = self.nodes[node].marathon.as_mut().filter(|m| m.lead == lead)
             else {
                 return;
@@ -158,6 +162,9 @@ impl World {
                     _ => false,
                 };
                 if self.options.bug == Some(Bug::AcknowledgementDropped) && is_terminal(self) {
+                    return;
+                }
+                if self.options.bug == Some(Bug::KillDropped) && matches!(call, Call::Kill { .. }) {
                     return;
                 }
                 if let Call::Acknowledge { uuid, task, .. } = &call {

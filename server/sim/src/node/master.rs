@@ -40,9 +40,7 @@ impl World {
         self.check.epochs.elected(id.as_str(), fence.epoch);
         let info = MasterInfo { id: id.to_string(), port: 5_050, ..MasterInfo::default() };
         let config = Config::new(info, fence.epoch);
-        let records = self.store.state.platform().under(record::PREFIX);
-        let records: Vec<_> =
-            records.map(|(path, record)| (path.to_owned(), record.value.clone())).collect();
+        let records = self.load(record::PREFIX);
         let records = records.iter().map(|(path, value)| (path.as_str(), value.as_ref()));
         let recovery = match Master::recover(config, self.now, self.wall(), records) {
             Ok(recovery) => recovery,
@@ -87,9 +85,10 @@ impl World {
             return;
         };
         master.driver.is_woken = false;
-        if !master.driver.has_work() {
+        if !master.driver.has_work() || !self.holds_lease(node) {
             return;
         }
+        let Some(master) = self.nodes[node].master.as_mut() else { return };
         let (writes, effects) = master.driver.apply_waiting(now, wall);
         let fence = master.fence.clone();
         let snapshot = master.driver.core.snapshot();
@@ -126,8 +125,14 @@ impl World {
         }
     }
 
+    /// The lease is back: what waited for it goes on.
+    pub(crate) fn resume_master(&mut self, node: usize, lead: u64) {
+        self.release_master_batches(node, lead);
+        self.wake_master(node);
+    }
+
     fn release_master_batches(&mut self, node: usize, lead: u64) {
-        loop {
+        while self.holds_lease(node) {
             let Some(master) = self.nodes[node].master.as_mut().filter(|m| m.lead == lead) else {
                 return;
             };

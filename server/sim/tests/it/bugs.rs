@@ -24,7 +24,7 @@ fn effects_released_before_their_write_are_found() {
 
 #[test]
 fn a_journal_written_after_the_engine_was_called_is_found() {
-    found(Bug::JournalAfterEngine);
+    assert_eq!(found(Bug::JournalAfterEngine), "updates");
 }
 
 #[test]
@@ -45,6 +45,36 @@ fn an_incomplete_list_of_a_returning_agent_is_found() {
 #[test]
 fn writes_without_a_fence_are_found() {
     found(Bug::FenceNotChecked);
+}
+
+#[test]
+fn tasks_of_a_returning_agent_that_seem_to_use_nothing_are_found() {
+    assert_eq!(found(Bug::ResourcesNotReported), "resources");
+}
+
+#[test]
+fn a_container_that_its_engine_starts_again_is_found() {
+    assert_eq!(found(Bug::EngineRestarts), "started");
+}
+
+#[test]
+fn containers_that_the_journal_does_not_name_are_found() {
+    found(Bug::ContainerRenamed);
+}
+
+#[test]
+fn a_leader_that_loads_too_early_is_found() {
+    found(Bug::LoadsTooEarly);
+}
+
+#[test]
+fn kills_that_never_leave_are_found() {
+    assert_eq!(found(Bug::KillDropped), "convergence");
+}
+
+#[test]
+fn a_process_that_does_not_ask_for_its_lease_is_found() {
+    assert_eq!(found(Bug::LeaseNotChecked), "definitions");
 }
 
 #[test]

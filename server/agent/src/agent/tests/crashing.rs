@@ -17,7 +17,9 @@ use wire::mesos::v1;
 use super::harness::{EPOCH, framework, inspection, terms};
 use crate::container::{Exit, FoundContainer, FoundState, Kind, ProcessExit};
 use crate::fixtures::{marathon, nginx_task, settings, shell_task};
-use crate::{Agent, Command, ConnectionId, Effect, LaunchFailure, Record, TaskKey, Timer, Watched};
+use crate::{
+    Agent, Command, ConnectionId, Effect, Launch, LaunchFailure, Record, TaskKey, Timer, Watched,
+};
 
 /// The process is gone.
 #[derive(Debug)]
@@ -129,6 +131,7 @@ enum Job {
     Watch(Watched),
     Stop(String),
     Remove(String),
+    Discard(TaskKey, ContainerId, String),
     Find(Kind),
 }
 
@@ -313,6 +316,9 @@ impl World {
                 Effect::Watch(watched) => self.live().jobs.push_back(Job::Watch(watched)),
                 Effect::Stop { name, .. } => self.live().jobs.push_back(Job::Stop(name)),
                 Effect::Remove(name) => self.live().jobs.push_back(Job::Remove(name)),
+                Effect::Discard { task, container, name } => {
+                    self.live().jobs.push_back(Job::Discard(task, container, name));
+                }
                 Effect::FindContainers => self.live().jobs.push_back(Job::Find(Kind::Docker)),
                 Effect::FindProcesses => self.live().jobs.push_back(Job::Find(Kind::Process)),
                 Effect::ArmTimer { at, timer } => self.live().timers.push((at, timer)),
@@ -452,6 +458,11 @@ impl World {
                 }
                 Job::Remove(name) => {
                     self.call(Call::Remove(name))?;
+                    return Ok(true);
+                }
+                Job::Discard(task, container, name) => {
+                    self.call(Call::Remove(name))?;
+                    self.report(Command::ContainerDiscarded(task, container))?;
                     return Ok(true);
                 }
                 Job::Find(kind) => {

@@ -288,17 +288,25 @@ fn an_ended_container_is_removed_in_time() {
 }
 
 #[test]
-fn a_container_made_while_its_launch_is_called_off_is_removed_at_once() {
+fn a_container_made_while_its_launch_is_called_off_is_removed_before_its_end_is_told() {
     let mut harness = Harness::admitted();
     let launch = launch(&harness.run("nginx.1"));
     // The kill overtakes the news that the image is there; the container may be in the making.
     harness.kill("nginx.1", None);
     harness.apply(Command::ImageReady(launch.task.clone(), launch.container.clone()));
-    let failed =
-        Command::LaunchFailed(launch.task, launch.container.clone(), LaunchFailure::Cancelled);
-    let effects = harness.apply(failed);
-    assert!(effects.contains(&Effect::Remove(format!("mesos-S5.{}", launch.container))));
-    assert_eq!(harness.state("nginx.1"), TaskState::Killed);
+    let (task, container) = (launch.task, launch.container);
+    let failed = Command::LaunchFailed(task.clone(), container.clone(), LaunchFailure::Cancelled);
+    let name = format!("mesos-S5.{container}");
+    let discard = Effect::Discard { task: task.clone(), container: container.clone(), name };
+    assert_eq!(harness.apply(failed), [discard]);
+    assert_eq!(
+        harness.state("nginx.1"),
+        TaskState::Staging,
+        "an engine may be late with its start"
+    );
+    let effects = harness.apply(Command::ContainerDiscarded(task.clone(), container.clone()));
+    assert_eq!(state_of(&update(&effects)), TaskState::Killed);
+    assert_eq!(harness.apply(Command::ContainerDiscarded(task, container)), []);
 }
 
 #[test]

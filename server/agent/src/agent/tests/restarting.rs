@@ -111,7 +111,41 @@ fn a_kill_that_arrives_before_the_engine_answers_is_carried_out_then() {
             .iter()
             .any(|e| matches!(e, Effect::Launch(launch) if launch.container == before.container))
     );
+    assert_eq!(discarded(&effects), Some(&before.container));
+    assert_eq!(harness.state("b"), TaskState::Staging);
+    harness.apply(Command::ContainerDiscarded(before.task, before.container));
     assert_eq!(harness.state("b"), TaskState::Killed);
+}
+
+/// The container among the effects whose launch is called off.
+fn discarded(effects: &[Effect]) -> Option<&model::ContainerId> {
+    effects.iter().find_map(|effect| match effect {
+        Effect::Discard { container, .. } => Some(container),
+        _ => None,
+    })
+}
+
+#[test]
+fn a_kill_is_told_only_once_a_start_of_the_process_before_can_have_no_effect_any_more() {
+    let mut harness = Harness::admitted();
+    let before = launch(&harness.run("nginx.1"));
+    harness.apply(Command::ImageReady(before.task.clone(), before.container.clone()));
+    harness.acknowledge_head("nginx.1");
+    // The engine has been told to start the container and has not done it yet.
+    harness.restart();
+    harness.reconnect();
+    harness.kill("nginx.1", None);
+    let effects = harness
+        .apply(Command::ContainersFound(vec![found(&before.container, FoundState::Created)]));
+    assert!(updates(&effects).is_empty(), "{effects:?}");
+    assert_eq!(discarded(&effects), Some(&before.container));
+    // A process that dies before the engine has answered begins again.
+    harness.restart();
+    let effects = harness.apply(Command::ContainersFound(Vec::new()));
+    assert_eq!(discarded(&effects), Some(&before.container));
+    harness.reconnect();
+    let effects = harness.apply(Command::ContainerDiscarded(before.task, before.container));
+    assert_eq!(state_of(&update(&effects)), TaskState::Killed);
 }
 
 #[test]

@@ -180,9 +180,11 @@ fn what_cannot_be_stored_is_refused_and_changes_nothing() {
     let text = "x".repeat(1_100_000);
     let refusal = world.create(app("/big", 1, json!({"env": {"TEXT": text}}))).unwrap_err();
     assert!(refusal.to_string().starts_with("App '/big' takes 11"), "{refusal}");
-    let name = "many".repeat(120);
-    let many = (0..2_000)
-        .map(|n| crate::command::AppChange::Create(app(&format!("/{name}/{n}"), 0, json!({}))));
+    let text = "x".repeat(900_000);
+    let many = (0..50).map(|n| {
+        let more = json!({"env": {"TEXT": text}});
+        crate::command::AppChange::Create(app(&format!("/many/{n}"), 0, more))
+    });
     let refusal = world.change(many.collect(), false).unwrap_err();
     assert!(refusal.to_string().starts_with("The change as a whole takes"), "{refusal}");
     world.create(app("/small", 1, json!({}))).unwrap();

@@ -21,6 +21,7 @@ use crate::effect::{Call, Deploying, Effect, Launch, Refusal, Reply};
 use crate::health::{Answer, Outcome, ProbeOrder};
 use crate::instance::{Condition, Instance};
 use crate::offer::Offer;
+use crate::records::DamagedRecord;
 use crate::run_spec::RunSpec;
 use crate::{Command, Marathon, Settings, Start, matching};
 
@@ -57,6 +58,8 @@ pub(super) struct World {
     pub(super) dies_after: Option<usize>,
     /// Deaths so far.
     pub(super) deaths: usize,
+    /// Paths of the durable writes so far.
+    pub(super) written: Vec<String>,
     /// What the master says of tasks it was asked about.
     answers: VecDeque<StatusUpdate>,
 }
@@ -124,6 +127,7 @@ pub(super) fn world_of(agents: &[&str]) -> World {
         performed: 0,
         dies_after: None,
         deaths: 0,
+        written: Vec::new(),
         answers: VecDeque::new(),
     };
     for (number, resources) in agents.iter().enumerate() {
@@ -147,7 +151,9 @@ fn healthy() -> Outcome {
 
 fn start(now: Instant, seed: u128) -> Start {
     let wall = Timestamp::from_millis(BEGINNING + i64::try_from(now.as_millis()).unwrap());
-    Start { settings: Settings::default(), seed, now, wall }
+    // So few that every change of several apps has several records.
+    let settings = Settings { apps_per_record: 1, ..Settings::default() };
+    Start { settings, seed, now, wall }
 }
 
 impl World {
@@ -173,6 +179,12 @@ impl World {
         self.subscribe();
     }
 
+    /// The core that another process would begin with.
+    pub(super) fn recovered(&self) -> Result<Marathon, DamagedRecord> {
+        let stored = self.records.iter().map(|(path, value)| (path.as_str(), value));
+        Marathon::recover(start(self.now, 1), stored)
+    }
+
     pub(super) fn send(&mut self, command: Command) -> Vec<Effect> {
         let effects = self.core.apply(self.now, command);
         for effect in &effects {
@@ -191,6 +203,7 @@ impl World {
     fn perform(&mut self, effect: &Effect) {
         match effect {
             Effect::Persist(write) => {
+                self.written.push(write.path.clone());
                 match &write.value {
                     Some(value) => self.records.insert(write.path.clone(), value.clone()),
                     None => self.records.remove(&write.path),
