@@ -8,6 +8,8 @@ mod client;
 mod floor;
 mod journeys;
 mod machine;
+mod restarts;
+mod stored;
 
 use anyhow::Result;
 
@@ -24,6 +26,7 @@ async fn main() -> Result<()> {
     let mut rows = journeys::no_op_launches().await?;
     rows.extend(journeys::docker_starts().await?);
     rows.extend(journeys::agent_restart().await?);
+    rows.extend(restarts::master().await?);
     rows.extend(machine::bundle_bytes()?);
     let after = machine::load()?;
     let mut table = format!(
