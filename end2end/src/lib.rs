@@ -15,6 +15,7 @@ pub mod engine_proxy;
 pub mod network;
 pub mod nodes;
 pub mod shape;
+pub mod small_disk;
 pub mod waiting;
 
 use std::path::{Path, PathBuf};

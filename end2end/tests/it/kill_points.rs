@@ -4,12 +4,7 @@
 //! What ran is counted where it cannot lie: at the engine by label, and in a file of its sandbox to which each
 //! task appends its id as soon as it runs.
 
-use std::{
-    collections::BTreeMap,
-    fs,
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use end2end::{
@@ -20,21 +15,15 @@ use end2end::{
 use serde_json::{Value, json};
 use tokio::process::Child;
 
+use crate::starts::{self, app};
+
 const PATIENCE: Duration = Duration::from_secs(60);
 /// The code with which the master ends itself.
 const ENDED_ITSELF: i32 = 86;
+/// Three instances of two versions.
+const TASKS: usize = 6;
 /// More durable writes than the story can take: beyond it something repeats itself.
 const MOST_WRITES: u32 = 200;
-
-fn app(instances: u32, version: &str) -> Value {
-    let story = "trap 'exit 0' TERM; echo $MESOS_TASK_ID >> $MESOS_SANDBOX/started; while :; do sleep 0.05; done";
-    json!({
-        "id": "/story", "cmd": story, "cpus": 0.01, "mem": 16, "instances": instances,
-        "labels": {"version": version},
-        "backoffSeconds": 0,
-        "container": {"type": "DOCKER", "docker": {"image": "busybox", "network": "BRIDGE"}},
-    })
-}
 
 /// A cluster whose master may end at any moment and is then started again.
 struct Story {
@@ -145,41 +134,6 @@ impl Story {
         self.acknowledged(delete, 200, 404).await.context("delete")?;
         self.gone().await
     }
-
-    /// Whether every container's task ran once, and every task in one container.
-    async fn check_starts(&self) -> Result<()> {
-        let mut containers: BTreeMap<String, usize> = BTreeMap::new();
-        for container in self.nodes.containers().await? {
-            *containers.entry(container.label("ekiden.task").to_owned()).or_default() += 1;
-        }
-        ensure!(containers.values().all(|count| *count == 1), "containers by task: {containers:?}");
-        let mut starts: BTreeMap<String, usize> = BTreeMap::new();
-        for file in files_named("started", &self.nodes.work_dir("agent"))? {
-            for task in fs::read_to_string(file)?.lines() {
-                *starts.entry(task.to_owned()).or_default() += 1;
-            }
-        }
-        ensure!(starts.values().all(|count| *count == 1), "starts by task: {starts:?}");
-        ensure!(starts.len() >= 6, "three instances of two versions ran, told are {starts:?}");
-        Ok(())
-    }
-}
-
-fn files_named(name: &str, folder: &Path) -> Result<Vec<PathBuf>> {
-    let mut found = Vec::new();
-    let mut folders = vec![folder.to_path_buf()];
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(folder)? {
-            let entry = entry?;
-            // Links (`runs/latest`) lead to folders that are visited anyway.
-            if entry.file_type()?.is_dir() {
-                folders.push(entry.path());
-            } else if entry.file_name() == name && entry.file_type()?.is_file() {
-                found.push(entry.path());
-            }
-        }
-    }
-    Ok(found)
 }
 
 #[tokio::test]
@@ -188,7 +142,7 @@ async fn a_master_that_ends_after_any_durable_write_loses_and_doubles_nothing() 
         let mut story = Story::begin(writes)?;
         let told = async { story.tell().await }.await;
         let outcome = match told {
-            Ok(()) => story.check_starts().await,
+            Ok(()) => starts::check(&story.nodes, TASKS).await,
             failed => failed,
         };
         outcome.with_context(|| {

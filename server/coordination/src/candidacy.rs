@@ -6,6 +6,7 @@ use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 use zookeeper_core::{Operation, SessionId};
 
+use crate::log::Purpose;
 use crate::proposer::{Changes, Proposer, WriteError};
 use crate::storage::Storage;
 
@@ -53,7 +54,8 @@ impl Drop for Candidacy {
 async fn withdraw(proposer: Proposer, storage: Storage, node: Arc<str>) {
     loop {
         let delete = Operation::Delete { path: Arc::clone(&node), version: None };
-        let changes = Changes { operations: vec![delete], ..Changes::default() };
+        let (operations, purpose) = (vec![delete], Purpose::Election);
+        let changes = Changes { operations, purpose, ..Changes::default() };
         match proposer.write(changes).await {
             Err(WriteError::DiskFull) => storage.room().await,
             // It is gone, or its session is, or nobody of this process can change anything any more.

@@ -65,8 +65,8 @@ impl Session {
         fence: Option<&Fence>,
         multi: Multi,
     ) -> Result<Vec<OperationResult>, WriteError> {
-        let changes =
-            Changes { fence: fence.cloned(), operations: multi.operations, records: Vec::new() };
+        let (fence, operations) = (fence.cloned(), multi.operations);
+        let changes = Changes { fence, operations, ..Changes::default() };
         Ok(self.proposer.write(changes).await?.results)
     }
 

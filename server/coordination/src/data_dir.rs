@@ -134,7 +134,11 @@ fn lock(folder: &Path) -> Result<File, DataDirError> {
         writeln!(file, "{}", std::process::id())
     };
     let mut note = note;
-    note().map_err(failed("write", &path))?;
+    match note() {
+        // The number is for people only; a full disk must not keep a node from starting.
+        Err(error) if error.kind() == io::ErrorKind::StorageFull => {}
+        noted => noted.map_err(failed("write", &path))?,
+    }
     Ok(file)
 }
 

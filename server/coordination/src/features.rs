@@ -6,7 +6,11 @@
 
 use model::RecordWrite;
 use serde::{Deserialize, Serialize};
-use zookeeper_core::{NEWEST_FORMAT, StateMachine};
+use tracing::{error, info, warn};
+use zookeeper_core::{NEWEST_FORMAT, Refusal, StateMachine};
+
+use crate::proposer::{Changes, WriteError};
+use crate::session::Session;
 
 /// Where the record stands in the `platform` namespace.
 pub const CLUSTER_RECORD: &str = "/cluster/features";
@@ -47,12 +51,62 @@ pub(crate) fn record(level: u16) -> RecordWrite {
     RecordWrite::put(CLUSTER_RECORD, postcard::to_stdvec(&Stored::V1 { level }).unwrap_or_default())
 }
 
+/// Writes `record`, which raises the level. A full disk does not keep the node from starting: it works at the
+/// level that it finds, and raises it once there is room.
+pub(crate) async fn write(session: &Session, record: RecordWrite) -> Result<(), WriteError> {
+    match write_once(session, &record).await {
+        Err(WriteError::DiskFull) => {
+            warn!("the disk is full: the cluster's feature level is raised once there is room");
+            session.runtime.spawn(write_at_last(session.clone(), record));
+            Ok(())
+        }
+        written => written,
+    }
+}
+
+async fn write_once(session: &Session, record: &RecordWrite) -> Result<(), WriteError> {
+    let raise = Changes { records: vec![record.clone()], ..Changes::default() };
+    session.proposer.write(raise).await.map(|_| ())
+}
+
+/// Writes the record as soon as that can be done, unless the node stops before.
+async fn write_at_last(session: Session, record: RecordWrite) {
+    loop {
+        session.storage.room().await;
+        if session.open_session().await.is_err() {
+            return;
+        }
+        match write_once(&session, &record).await {
+            // Full again, or the session was closed meanwhile and another takes its place.
+            Err(WriteError::DiskFull | WriteError::Refused(Refusal::SessionClosed { .. })) => {}
+            Ok(()) => {
+                info!("there is room: the cluster's feature level was raised to {NEWEST_FORMAT}");
+                return;
+            }
+            Err(problem) => {
+                error!(
+                    "the cluster's feature level stays as it is until the next start: {problem}"
+                );
+                return;
+            }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use model::Timestamp;
-    use zookeeper_core::{Command, Entry, NodeId, SessionId, Write};
+    use std::sync::Arc;
+
+    use model::{Instant, Timestamp};
+    use tokio::runtime::Handle;
+    use tokio::sync::watch;
+    use zookeeper_core::{Command, Entry, NodeId, SessionId, Write, Zxid};
 
     use super::*;
+    use crate::proposer::{Done, Proposer};
+    use crate::raft::{Image, Published, StateStore};
+    use crate::standing::Standing;
+    use crate::storage::Storage;
 
     fn machine(records: Vec<RecordWrite>) -> StateMachine {
         let mut machine = StateMachine::default();
@@ -87,5 +141,39 @@ mod tests {
         let newer = RecordWrite::put(CLUSTER_RECORD, vec![9]);
         let newer = level(&machine(vec![newer])).unwrap_err();
         assert!(newer.contains("newer program"), "{newer}");
+    }
+
+    /// A session that is open, whose writes a test answers.
+    fn open_session(storage: Storage) -> (Session, crate::proposer::Inbox) {
+        let (published, id) = (Published::new(), SessionId(1));
+        let mut image = Image::default();
+        let command = Command::OpenSession { session: id, node: NodeId(1) };
+        image.state.apply(1, &Entry { time: Timestamp::from_millis(0), command });
+        let _ = StateStore::restored(Arc::clone(&published), image);
+        let clock = Arc::new(|| Instant::ZERO);
+        let standing = Arc::new(Standing::new(id, clock, Arc::clone(&published)));
+        let (proposer, asks) = Proposer::channel();
+        (Session { standing, proposer, published, storage, runtime: Handle::current() }, asks)
+    }
+
+    #[tokio::test]
+    async fn on_a_full_disk_a_node_starts_and_raises_the_level_once_there_is_room() {
+        let (full, is_full) = watch::channel(true);
+        let (session, mut asks) = open_session(Storage::new(is_full));
+        let raise = record(NEWEST_FORMAT);
+        let starting = async { write(&session, raise.clone()).await };
+        let refusing = asks.answer(Err(WriteError::DiskFull));
+        let (started, refused) = tokio::join!(starting, refusing);
+        assert_eq!(started, Ok(()));
+        assert_eq!(refused.unwrap().records, [raise.clone()]);
+        full.send_replace(false);
+        // The session may be closed while it waits; then its successor does it.
+        let closed = Refusal::SessionClosed { session: SessionId(1) };
+        assert!(asks.answer(Err(WriteError::Refused(closed))).await.is_some());
+        let done = Done { zxid: Zxid::default(), results: Vec::new() };
+        assert_eq!(asks.answer(Ok(done)).await.unwrap().records, [raise]);
+        drop(session);
+        let done = Done { zxid: Zxid::default(), results: Vec::new() };
+        assert!(asks.answer(Ok(done)).await.is_none(), "it was raised twice");
     }
 }

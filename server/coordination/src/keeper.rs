@@ -6,6 +6,7 @@
 //! the question, that this node still leads. It is timed on our clock and not on raft's, since raft's stands
 //! still while the machine sleeps. The only voter is its own quorum.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -68,8 +69,12 @@ impl Keeper {
             }
             self.say_when_lapsed();
             self.renew(&mut lease, &mut next_session).await;
-            let leads = metrics.borrow_watched().state == ServerState::Leader;
-            self.close_silent(leads, &mut deadlines);
+            let voters = {
+                let metrics = metrics.borrow_watched();
+                let leads = metrics.state == ServerState::Leader;
+                leads.then(|| metrics.membership_config.membership().voter_ids().collect())
+            };
+            self.close_silent(voters, &mut deadlines);
         }
         lease.ended();
         self.standing.hold(&lease);
@@ -140,18 +145,22 @@ impl Keeper {
         state.sessions().any(|(_, session)| session.node == self.node && session.is_platform())
     }
 
-    /// Closes the sessions of other nodes that have been silent for too long, while this node leads raft.
-    fn close_silent(&self, leads: bool, deadlines: &mut Option<Deadlines>) {
-        if !leads {
+    /// Closes the sessions of other nodes that have been silent for too long, while this node leads raft among
+    /// `voters`.
+    ///
+    /// Renewals do not travel yet, so the silence of another voter says nothing: its session stays.
+    fn close_silent(&self, voters: Option<BTreeSet<u64>>, deadlines: &mut Option<Deadlines>) {
+        let Some(voters) = voters else {
             *deadlines = None;
             return;
-        }
+        };
         let (state, own, now) =
             (self.published.state(), self.standing.session(), self.standing.now());
         let others = state
             .sessions()
             .filter(|(id, session)| {
-                *id != own && session.node != self.node && session.is_platform()
+                let is_other = *id != own && session.node != self.node;
+                is_other && session.is_platform() && !voters.contains(&session.node.0)
             })
             .map(|(id, _)| id);
         let deadlines = deadlines.get_or_insert_default();

@@ -30,7 +30,7 @@ use std::path::PathBuf;
 pub(crate) use disk::{Disk, FileDisk};
 pub(crate) use format::Seed;
 pub(crate) use segment::sync_folder;
-pub(crate) use store::{LogBounds, LogStore};
+pub(crate) use store::{LogBounds, LogStore, Purpose};
 
 /// Why the log cannot be opened.
 #[derive(Debug, thiserror::Error)]
@@ -78,5 +78,10 @@ impl LogError {
     ) -> impl FnOnce(io::Error) -> Self {
         let path = path.into();
         move |source| Self::Io { action, path, source }
+    }
+
+    /// Whether there was no room.
+    pub(crate) fn is_disk_full(&self) -> bool {
+        matches!(self, Self::Io { source, .. } if source.kind() == io::ErrorKind::StorageFull)
     }
 }

@@ -17,12 +17,11 @@ use crate::data_dir::{DataDir, DataDirError};
 use crate::features;
 use crate::keeper::{self, Keeper, propose};
 use crate::log::{FileDisk, LogError, LogStore};
-use crate::proposer::{Changes, Proposals, Proposer, WriteError};
+use crate::proposer::{Proposals, Proposer, WriteError};
 use crate::raft::{self, Image, NoPeers, Published, Raft, StateStore};
 use crate::session::Session;
 use crate::snapshot::{self, Snapshots};
 use crate::standing::Standing;
-use crate::storage::Storage;
 
 /// How long a start waits for this node to lead.
 const ELECTED_WITHIN: Duration = Duration::from_secs(30);
@@ -232,11 +231,10 @@ async fn start(config: Config) -> Result<Started, StartError> {
         standing: Arc::clone(&standing),
     };
     tokio::spawn(keeper.run());
-    let storage = Storage::new(log.watch_disk_full());
+    let storage = log.storage();
     let session = Session { standing, proposer, published, storage, runtime: Handle::current() };
     if let Some(record) = raised {
-        let raise = Changes { records: vec![record], ..Changes::default() };
-        let raised = session.proposer.write(raise).await;
+        let raised = features::write(&session, record).await;
         raised.map_err(|error| StartError::Raft(error.to_string()))?;
     }
     tracing::info!(node.id = %node, session.id = %id, "node {node} leads with session {id}");
@@ -270,10 +268,12 @@ async fn lead(
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
+    use model::RecordWrite;
     use zookeeper_core::{NEWEST_FORMAT, NodeId, SessionId};
 
     use super::*;
     use crate::election::Election;
+    use crate::proposer::Changes;
     use crate::raft::Proposal;
     use crate::session::SessionError;
 
@@ -363,5 +363,33 @@ mod tests {
         let config = Config::new(NodeId(1), folder.path(), || model::Timestamp::from_millis(0));
         let error = Node::start(config).await.unwrap_err();
         assert!(matches!(error, StartError::Newer(_)), "{error}");
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn on_a_disk_without_room_for_changes_leaders_are_still_elected_and_withdrawn() {
+        let folder = tempfile::tempdir().unwrap();
+        let node = started(&folder).await;
+        let session = node.session();
+        // The next segment cannot be made: its temporary name is taken.
+        let taken = folder.path().join("log/0000000002.new");
+        std::fs::create_dir(&taken).unwrap();
+        let leadership = session.campaign(Election::Mesos, Bytes::new()).await.unwrap();
+        let change = || vec![RecordWrite::put("/blob", vec![0; 20_000])];
+        let refused = loop {
+            if let Err(error) = session.write(&leadership.fence, change()).await {
+                break error;
+            }
+        };
+        assert_eq!(refused, WriteError::DiskFull);
+        leadership.resign().await;
+        let leadership = session.campaign(Election::Mesos, Bytes::new()).await.unwrap();
+        assert!(leadership.lease().is_held());
+        let refused = session.write(&leadership.fence, change()).await;
+        assert_eq!(refused.unwrap_err(), WriteError::DiskFull);
+        leadership.resign().await;
+        std::fs::remove_dir(&taken).unwrap();
+        session.storage().room().await;
+        let leadership = session.campaign(Election::Mesos, Bytes::new()).await.unwrap();
+        session.write(&leadership.fence, change()).await.unwrap();
     }
 }

@@ -25,7 +25,7 @@ use zookeeper_core::{
 };
 
 use crate::features;
-use crate::log::LogStore;
+use crate::log::{LogStore, Purpose};
 use crate::raft::{Proposal, Published, Raft};
 use crate::standing::Standing;
 
@@ -104,6 +104,8 @@ pub(crate) struct Changes {
     pub(crate) fence: Option<Fence>,
     pub(crate) operations: Vec<Operation>,
     pub(crate) records: Vec<RecordWrite>,
+    /// What it is for, as far as the log's last room is concerned.
+    pub(crate) purpose: Purpose,
 }
 
 #[derive(Debug)]
@@ -215,7 +217,7 @@ impl Proposals {
         number: Number,
         changes: Changes,
     ) -> Result<impl Future<Output = Result<Done, WriteError>> + use<>, WriteError> {
-        let Changes { fence, operations, records } = changes;
+        let Changes { fence, operations, records, purpose } = changes;
         for record in &records {
             Records::check(record).map_err(|error| WriteError::Refused(Refusal::Record(error)))?;
         }
@@ -229,13 +231,13 @@ impl Proposals {
         let records = parts.pop().unwrap_or_default();
         let session = self.standing.session();
         let Number { sequence, answered } = number;
-        let chunks = self.stage(session, sequence, parts).await?;
+        let chunks = self.stage(session, sequence, parts, purpose).await?;
         let write = Write { session, sequence, answered, fence, operations, records };
         let command = match chunks {
             0 => Command::Write(write),
             chunks => Command::WriteStaged { write, chunks },
         };
-        self.send(command).await
+        self.send(command, purpose).await
     }
 
     /// Proposes chunks that the completing write will apply; how many.
@@ -244,6 +246,7 @@ impl Proposals {
         session: SessionId,
         sequence: u64,
         parts: Vec<Vec<RecordWrite>>,
+        purpose: Purpose,
     ) -> Result<u32, WriteError> {
         let mut in_flight = FuturesUnordered::new();
         let mut count = 0;
@@ -253,7 +256,7 @@ impl Proposals {
                 in_flight.next().await;
             }
             let chunk = Chunk { session, sequence, index, records };
-            in_flight.push(self.send(Command::Stage(chunk)).await?);
+            in_flight.push(self.send(Command::Stage(chunk), purpose).await?);
             count = index + 1;
         }
         Ok(count)
@@ -263,8 +266,9 @@ impl Proposals {
     async fn send(
         &self,
         command: Command,
+        purpose: Purpose,
     ) -> Result<impl Future<Output = Result<Done, WriteError>> + use<>, WriteError> {
-        if self.log.is_disk_full() {
+        if self.log.is_disk_full(purpose) {
             return Err(WriteError::DiskFull);
         }
         let entry = Entry { time: (self.wall_clock)(), command };

@@ -14,6 +14,7 @@ use zookeeper_core::{
 
 use crate::candidacy::Candidacy;
 use crate::election::{Election, Leader};
+use crate::log::Purpose;
 use crate::proposer::{Changes, PendingWrite, Proposer, WriteError};
 use crate::raft::Published;
 use crate::standing::{Lease, Standing};
@@ -78,7 +79,7 @@ impl Session {
     }
 
     /// Waits until this process has an open session.
-    async fn open_session(&self) -> Result<(), SessionError> {
+    pub(crate) async fn open_session(&self) -> Result<(), SessionError> {
         let mut identity = self.standing.identity();
         loop {
             let now = *identity.borrow_and_update();
@@ -155,7 +156,8 @@ impl Session {
                 .collect();
             let mode = CreateMode::EphemeralSequential;
             operations.push(create(Arc::clone(&candidate), content.clone(), mode));
-            let changes = Changes { operations, ..Changes::default() };
+            let purpose = Purpose::Election;
+            let changes = Changes { operations, purpose, ..Changes::default() };
             match self.proposer.write(changes).await {
                 Ok(mut done) => {
                     let Some(OperationResult::Created { path, stat }) = done.results.pop() else {
@@ -212,7 +214,7 @@ impl Session {
     /// many writes are queued. Writes proposed one after the other apply in that order.
     pub async fn propose(&self, fence: &Fence, writes: Vec<RecordWrite>) -> PendingWrite {
         let fence = Some(fence.clone());
-        self.proposer.propose(Changes { fence, operations: Vec::new(), records: writes }).await
+        self.proposer.propose(Changes { fence, records: writes, ..Changes::default() }).await
     }
 
     /// The content of the leading election node; `None` while there is no leader.

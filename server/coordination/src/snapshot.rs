@@ -81,11 +81,12 @@ impl Snapshots {
         cluster: u64,
         guard: impl Send + Sync + 'static,
     ) -> Result<Self, LogError> {
-        if !folder.exists() {
-            fs::create_dir_all(folder).map_err(LogError::io("create", folder))?;
-            folder.parent().map_or(Ok(()), sync_folder)?;
-        }
-        let files = Files { kept: list(folder)?, damaged: Vec::new() };
+        let kept = match make(folder) {
+            // Then there is none to read, and the first one that can be written makes the folder.
+            Err(error) if error.is_disk_full() => Vec::new(),
+            made => made.and_then(|()| list(folder))?,
+        };
+        let files = Files { kept, damaged: Vec::new() };
         Ok(Self(Arc::new(Shared {
             folder: folder.to_owned(),
             cluster,
@@ -188,6 +189,7 @@ impl Snapshots {
         if self.files().kept.last().is_some_and(|newest| newest.index >= index) {
             return Ok(());
         }
+        make(&self.0.folder)?;
         let path = self.0.folder.join(format!("{index:020}.snapshot"));
         let temporary = path.with_extension("new");
         let written = self.write_file(image, &temporary).and_then(|bytes| {
@@ -267,6 +269,15 @@ impl Snapshots {
     fn files(&self) -> std::sync::MutexGuard<'_, Files> {
         self.0.files.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Makes the folder when it is not there.
+fn make(folder: &Path) -> Result<(), LogError> {
+    if folder.exists() {
+        return Ok(());
+    }
+    fs::create_dir_all(folder).map_err(LogError::io("create", folder))?;
+    folder.parent().map_or(Ok(()), sync_folder)
 }
 
 /// The snapshots of a folder, the oldest first; leftovers of an interrupted writing are removed.

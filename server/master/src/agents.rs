@@ -21,6 +21,8 @@ use wire::mesos::v1::{Address, AgentInfo, KillPolicy};
 use crate::command::LinkId;
 use crate::record::{AgentRecord, Standing};
 
+pub(crate) use self::register::with_id;
+
 /// A machine that runs tasks, known to this leadership.
 #[derive(Debug, Clone)]
 pub struct Agent {
@@ -151,6 +153,16 @@ pub(crate) struct Agents {
 }
 
 impl Agents {
+    /// The agent that chose this at its first registration.
+    pub(crate) fn id_of_nonce(&self, nonce: &Bytes) -> Option<AgentId> {
+        self.by_nonce.get(nonce).cloned()
+    }
+
+    /// The registered agent at this address.
+    pub(crate) fn at_address(&self, address: &(String, i32)) -> Option<&AgentId> {
+        self.by_address.get(address)
+    }
+
     pub(crate) fn get(&self, id: &AgentId) -> Option<&Arc<Agent>> {
         self.registered.get(id)
     }
@@ -170,7 +182,7 @@ impl Agents {
         self.last_links.get(id).copied()
     }
 
-    fn address(description: &AgentDescription) -> (String, i32) {
+    pub(crate) fn address(description: &AgentDescription) -> (String, i32) {
         let ip = description.address.ip.clone();
         (ip.unwrap_or_else(|| description.info.hostname.clone()), description.address.port)
     }

@@ -76,6 +76,11 @@ pub enum Command {
         /// The framework.
         framework: FrameworkId,
     },
+    /// The log has no room for more, or has room again. Until it has, everything that would have to be stored is put off.
+    Storage {
+        /// Whether there is no room.
+        is_full: bool,
+    },
     /// A timer that was armed has run out. One that has become pointless does nothing.
     Timer(Timer),
 }

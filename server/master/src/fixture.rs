@@ -445,6 +445,17 @@ pub(crate) fn reply(effects: &[Effect]) -> Reply {
         .expect("a call is answered")
 }
 
+/// The paths that were stored.
+pub(crate) fn persisted(effects: &[Effect]) -> Vec<&str> {
+    let mut paths = Vec::new();
+    for effect in effects {
+        if let Effect::Persist(write) = effect {
+            paths.push(write.path.as_str());
+        }
+    }
+    paths
+}
+
 /// Where the first durable write stands among the effects.
 pub(crate) fn persisted_at(effects: &[Effect]) -> usize {
     effects.iter().position(|e| matches!(e, Effect::Persist(_))).expect("something was stored")

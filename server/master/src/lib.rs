@@ -34,6 +34,7 @@ mod master;
 mod offers;
 pub mod record;
 mod recover;
+mod room;
 mod snapshot;
 mod tasks;
 mod update;

@@ -44,6 +44,8 @@ pub struct Master {
     pub(crate) counters: Counters,
     pub(crate) minted: Minted,
     pub(crate) elected_at: Timestamp,
+    /// Nothing can be stored at the moment.
+    pub(crate) is_storage_full: bool,
     is_allocation_armed: bool,
     filters_end_armed: Option<Instant>,
 }
@@ -63,6 +65,7 @@ impl Master {
             counters: Counters::default(),
             minted: Minted::default(),
             elected_at: wall,
+            is_storage_full: false,
             is_allocation_armed: false,
             filters_end_armed: None,
         }
@@ -82,6 +85,7 @@ impl Master {
             Command::Call { request, stream, call } => self.call(request, stream.as_ref(), *call),
             Command::StreamClosed { stream } => self.stream_closed(&stream),
             Command::Teardown { request, framework } => self.operator_teardown(request, &framework),
+            Command::Storage { is_full } => self.is_storage_full = is_full,
             Command::Timer(timer) => self.timer(timer),
         }
         self.arm_allocation();
@@ -89,6 +93,9 @@ impl Master {
     }
 
     fn timer(&mut self, timer: Timer) {
+        if self.is_put_off(&timer) {
+            return;
+        }
         match timer {
             Timer::Allocate => {
                 self.is_allocation_armed = false;

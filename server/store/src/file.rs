@@ -16,6 +16,8 @@ use tracing::{info, warn};
 static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("../../migrations/sqlite");
 /// Files that SQLite keeps beside the database; an old one must never meet a new database.
 const COMPANIONS: [&str; 2] = ["-wal", "-shm"];
+/// What is added to the name of a file that is set aside, before the time.
+const DAMAGED: &str = ".damaged-";
 /// Connections that read at the same time.
 const READERS: u32 = 2;
 /// How long a reader waits for a connection.
@@ -62,14 +64,14 @@ fn code(error: &sqlx::Error) -> Option<u32> {
     code.parse::<u32>().ok()
 }
 
-/// Whether SQLite finds the file's content broken.
+/// Whether SQLite finds the file's content broken. A value that this program does not know is none of that: a newer one
+/// may have stored it.
 pub(crate) fn is_damage(error: &sqlx::Error) -> bool {
     const CORRUPT: u32 = 11;
     const NOT_A_DATABASE: u32 = 26;
     const SHORT_READ: u32 = 522;
     code(error)
         .is_some_and(|code| code == SHORT_READ || matches!(code & 0xff, CORRUPT | NOT_A_DATABASE))
-        || matches!(error, sqlx::Error::Decode(_) | sqlx::Error::ColumnDecode { .. })
 }
 
 /// Whether a migration found tables that it did not expect.
@@ -144,9 +146,10 @@ async fn try_open(path: &Path, busy: Duration) -> Result<Open, FileError> {
     Ok(Open { inode: inode(path).await?, writer, readers })
 }
 
-/// Renames a file that cannot be used, so that a new one can be begun and nothing is destroyed.
+/// Renames a file that cannot be used, so that a new one can be begun and nothing is destroyed. Of such files the newest
+/// is kept.
 pub(crate) async fn set_aside(path: &Path, now_ms: i64, reason: &str) -> Result<(), FileError> {
-    let aside = suffixed(path, &format!(".damaged-{now_ms}"));
+    let aside = suffixed(path, &format!("{DAMAGED}{now_ms}"));
     let access = |source| FileError::Access { path: path.to_owned(), source };
     match tokio::fs::rename(path, &aside).await {
         Ok(()) => warn!(
@@ -163,7 +166,26 @@ pub(crate) async fn set_aside(path: &Path, now_ms: i64, reason: &str) -> Result<
     for companion in companions(path) {
         remove_if_there(&companion).await?;
     }
+    remove_older(path, &aside).await;
     Ok(())
+}
+
+/// Removes what was set aside before, so that a disk that fails again and again is not filled with it.
+async fn remove_older(path: &Path, newest: &Path) {
+    let (Some(folder), Some(prefix)) = (path.parent(), path.file_name()) else { return };
+    let mut prefix = prefix.to_owned();
+    prefix.push(DAMAGED);
+    let Ok(mut entries) = tokio::fs::read_dir(folder).await else { return };
+    while let Ok(Some(entry)) = entries.next_entry().await {
+        let name = entry.file_name();
+        let is_ours = name.as_encoded_bytes().starts_with(prefix.as_encoded_bytes());
+        if is_ours
+            && entry.path() != newest
+            && let Err(error) = remove_if_there(&entry.path()).await
+        {
+            warn!("an older damaged history stays: {error}");
+        }
+    }
 }
 
 fn companions(path: &Path) -> [PathBuf; 2] {

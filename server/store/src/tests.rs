@@ -236,10 +236,18 @@ async fn a_damaged_file_is_set_aside_and_a_new_one_begun() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("history.sqlite");
     std::fs::write(&path, "this is no database ".repeat(500)).unwrap();
+    let beside = |name: &str| folder.path().join(name);
+    for name in ["history.sqlite.damaged-7", "history.sqlite.damaged-999", "history.sqlite.mine"] {
+        std::fs::write(beside(name), "old").unwrap();
+    }
     let running = start(settings(folder.path()));
     running.history.record(task(1, 0, "a"));
     running.shows(&["a"]).await;
     running.stop().await;
+    // Of the damaged ones the newest is kept.
+    assert!(!beside("history.sqlite.damaged-7").exists());
+    assert!(!beside("history.sqlite.damaged-999").exists());
+    assert!(beside("history.sqlite.mine").exists());
     let aside = std::fs::read(folder.path().join("history.sqlite.damaged-1000")).unwrap();
     assert!(aside.starts_with(b"this is no database"));
 }
@@ -284,6 +292,31 @@ async fn damage_in_the_middle_is_set_aside_once_it_is_met() {
     second.shows(&["after"]).await;
     second.stop().await;
     assert!(folder.path().join("history.sqlite.damaged-1000").exists());
+}
+
+#[tokio::test]
+async fn a_value_that_does_not_parse_costs_its_page_and_not_the_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let running = start(settings(folder.path()));
+    running.history.record(task(1, 0, "a"));
+    running.shows(&["a"]).await;
+    let path = folder.path().join("history.sqlite");
+    let other = sqlx::sqlite::SqliteConnectOptions::new().filename(&path);
+    let mut other = SqliteConnection::connect_with(&other).await.unwrap();
+    sqlx::query("UPDATE completed_tasks SET name = x'ff'").execute(&mut other).await.unwrap();
+    let page = running.history.tasks(&TaskFilter::default(), &PageQuery::default()).await;
+    assert!(matches!(page, Err(ReadError::Sql(_))), "{page:?}");
+    running.history.record(task(1, 1, "b"));
+    let only = TaskFilter { task: Some("b".to_owned()), ..TaskFilter::default() };
+    running
+        .until(async || {
+            let page = running.history.tasks(&only, &PageQuery::default()).await.ok()?;
+            (page.rows.len() == 1).then_some(())
+        })
+        .await;
+    sqlx::query("UPDATE completed_tasks SET name = 'n'").execute(&mut other).await.unwrap();
+    running.shows(&["b", "a"]).await;
+    running.stop().await;
 }
 
 #[tokio::test]
@@ -347,6 +380,31 @@ async fn a_slow_file_costs_records_and_no_time() {
     let status = running.status(|status| status.problem.is_none()).await;
     assert_eq!(status.skipped, 100);
     running.stop().await;
+}
+
+#[tokio::test]
+async fn whoever_waits_for_room_takes_none_of_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let (history, writer) = open(Settings { queue: 8, ..settings(folder.path()) });
+    for sequence in 0..6 {
+        history.record(task(1, sequence, "early"));
+    }
+    let room = history.clone();
+    let mut waiting = Box::pin(async move { room.has_room().await });
+    let is_early = tokio::time::timeout(std::time::Duration::ZERO, &mut waiting).await;
+    assert!(is_early.is_err(), "most of the queue is taken");
+    for sequence in 6..8 {
+        history.record(task(1, sequence, "urgent"));
+    }
+    assert_eq!(history.status().borrow().skipped, 0);
+    let (stop, stopped) = oneshot::channel();
+    let writer = tokio::spawn(writer.run(async {
+        let _ = stopped.await;
+    }));
+    waiting.await;
+    Running { history: history.clone(), stop, writer }.stop().await;
+    // Without a writer there is nothing to wait for.
+    history.has_room().await;
 }
 
 #[tokio::test]

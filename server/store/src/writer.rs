@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use sqlx::SqliteConnection;
 use sqlx::sqlite::SqlitePool;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::{Instant, MissedTickBehavior};
 use tracing::{info, warn};
 
@@ -89,6 +89,8 @@ pub(crate) struct Shared {
     /// A reader found the file damaged.
     pub(crate) is_damaged: AtomicBool,
     status: watch::Sender<Status>,
+    /// Told whenever the writer has taken records from the queue, and when it has ended.
+    taken: Notify,
 }
 
 impl Shared {
@@ -140,8 +142,15 @@ impl History {
 
     /// Returns once few records wait, so that what is not urgent may be recorded.
     pub async fn has_room(&self) {
-        // An error says that the writer is gone.
-        let _ = self.queue.reserve_many(self.queue.max_capacity().div_ceil(2)).await;
+        // Nothing is reserved: whoever waits for places takes those that urgent records would get.
+        let wanted = self.queue.max_capacity().div_ceil(2);
+        loop {
+            let taken = self.shared.taken.notified();
+            if self.queue.capacity() >= wanted || self.queue.is_closed() {
+                return;
+            }
+            taken.await;
+        }
     }
 
     /// Returns once the file is open for reading, or will not be any more.
@@ -180,6 +189,7 @@ pub fn open(settings: Settings) -> (History, Writer) {
         readers: watch::Sender::new(None),
         is_damaged: AtomicBool::new(false),
         status: watch::Sender::new(Status::default()),
+        taken: Notify::new(),
     });
     let history = History { queue: sender, shared: Arc::clone(&shared) };
     (history, Writer { settings, queue, shared, open: None, next_try: None, is_refused: false })
@@ -200,12 +210,14 @@ impl Writer {
                     if taken == 0 {
                         break;
                     }
+                    self.shared.taken.notify_waiters();
                     self.store(&mut batch).await;
                 }
                 _ = tend.tick() => self.tend().await,
             }
         }
         self.queue.close();
+        self.shared.taken.notify_waiters();
         while self.queue.recv_many(&mut batch, BATCH).await > 0 {
             self.store(&mut batch).await;
         }

@@ -9,6 +9,8 @@ mod commands;
 mod floor;
 mod journeys;
 mod machine;
+mod restarts;
+mod stored;
 
 use anyhow::Result;
 
@@ -26,6 +28,7 @@ async fn main() -> Result<()> {
     rows.extend(journeys::docker_starts().await?);
     rows.extend(journeys::agent_restart().await?);
     rows.extend(commands::launches().await?);
+    rows.extend(restarts::master().await?);
     rows.extend(machine::bundle_bytes()?);
     let after = machine::load()?;
     let mut table = format!(

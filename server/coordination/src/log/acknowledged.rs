@@ -36,7 +36,8 @@ pub(crate) struct Acknowledged {
 #[derive(Debug)]
 pub(crate) struct AcknowledgedFile {
     path: PathBuf,
-    file: File,
+    /// None when a log of an older program was opened on a full disk: it is made at the next start then.
+    file: Option<File>,
     seed: Seed,
 }
 
@@ -53,12 +54,18 @@ impl AcknowledgedFile {
         cluster: u64,
     ) -> Result<(Self, Option<Acknowledged>), LogError> {
         let path = folder.join("acknowledged");
-        let file = open_or_make(folder, "acknowledged", 2 * SLOT)?;
+        let seed = Seed { cluster, segment: u64::MAX };
+        let file = match open_or_make(folder, "acknowledged", 2 * SLOT) {
+            Err(error) if error.is_disk_full() => {
+                tracing::warn!("{error}: the disk is full, so it is made at the next start");
+                return Ok((Self { path, file: None, seed }, None));
+            }
+            file => file?,
+        };
         let mut bytes = [0; 2 * SLOT];
         let damaged =
             |what: &str| LogError::Damaged { path: path.clone(), offset: 0, what: what.to_owned() };
         file.read_exact_at(&mut bytes, 0).map_err(|_| damaged("it is too short"))?;
-        let seed = Seed { cluster, segment: u64::MAX };
         let (one, other) = (read_slot(seed, &bytes[..SLOT]), read_slot(seed, &bytes[SLOT..]));
         let found = match (one, other) {
             (Slot::Valid(one), Slot::Valid(other)) => Some(one.max(other)),
@@ -69,11 +76,12 @@ impl AcknowledgedFile {
                 return Err(damaged("neither slot says how far the log was acknowledged"));
             }
         };
-        Ok((Self { path, file, seed }, found))
+        Ok((Self { path, file: Some(file), seed }, found))
     }
 
     /// Notes what is durable.
     pub(crate) fn note(&self, acknowledged: Acknowledged) -> Result<(), LogError> {
+        let Some(file) = &self.file else { return Ok(()) };
         let mut slot = [0; BODY];
         slot[..8].copy_from_slice(&acknowledged.sequence.to_le_bytes());
         slot[8..16].copy_from_slice(&acknowledged.segment_bytes.to_le_bytes());
@@ -81,7 +89,7 @@ impl AcknowledgedFile {
         let crc = self.seed.checksum(&[&slot[..24]]);
         slot[24..].copy_from_slice(&crc.to_le_bytes());
         let offset = if acknowledged.sequence.is_multiple_of(2) { 0 } else { SLOT as u64 };
-        self.file.write_all_at(&slot, offset).map_err(LogError::io("write", &self.path))
+        file.write_all_at(&slot, offset).map_err(LogError::io("write", &self.path))
     }
 }
 

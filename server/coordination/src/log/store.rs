@@ -4,7 +4,6 @@ use std::fmt::Debug;
 use std::io;
 use std::ops::{Bound, RangeBounds};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex};
 
@@ -23,6 +22,7 @@ use super::vote_file::VoteFile;
 use super::writer::{Group, Request, Writer, lock, read_entries};
 use super::{Disk, LogError};
 use crate::raft::TypeConfig;
+use crate::storage::{Left, Storage};
 
 /// The log of one node. Clones share it.
 #[derive(Debug, Clone)]
@@ -31,11 +31,18 @@ pub(crate) struct LogStore {
     requests: Sender<Request>,
     disk_full: watch::Receiver<bool>,
     growth: Arc<Growth>,
-    /// Bytes that are left in the segment that is being written.
-    room: Arc<AtomicU64>,
-    /// Bytes that are kept for what is under way when the disk is full, and for raft itself.
-    reserve: u64,
+    left: Left,
     end: (PathBuf, u64),
+}
+
+/// What a write is for, as far as the last room of a full disk is concerned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Purpose {
+    /// A change of the platform's state.
+    #[default]
+    Change,
+    /// A candidate comes or goes. It takes a few hundred bytes, and without a leader nothing can be read either.
+    Election,
 }
 
 /// Where the log begins and ends, as it was opened.
@@ -109,8 +116,8 @@ impl LogStore {
         let vote = vote_file.sequence();
         acknowledged.note(Acknowledged { sequence: sequence - 1, segment_bytes, vote })?;
         let index = Arc::new(Mutex::new(index));
-        let (growth, room) =
-            (Arc::<Growth>::default(), Arc::new(AtomicU64::new(segment_bytes - position)));
+        let growth = Arc::<Growth>::default();
+        let left = Left::new(segment_bytes - position, segment_bytes / 4);
         let (full, disk_full) = watch::channel(false);
         let end = (current.path.clone(), position);
         let threads = || -> io::Result<Sender<Request>> {
@@ -129,7 +136,7 @@ impl LogStore {
                 vote_file,
                 acknowledged,
                 growth: Arc::clone(&growth),
-                room: Arc::clone(&room),
+                left: left.clone(),
                 index: Arc::clone(&index),
                 group: Group::default(),
             };
@@ -144,8 +151,7 @@ impl LogStore {
         };
         let requests = threads().map_err(LogError::io("start the threads of", folder))?;
         let reader = LogReader { index, cluster, folder: PathBuf::from(folder).into() };
-        let reserve = segment_bytes / 4;
-        Ok(Self { reader, requests, disk_full, growth, room, reserve, end })
+        Ok(Self { reader, requests, disk_full, growth, left, end })
     }
 
     /// Where the log began and ended when it was opened.
@@ -177,15 +183,19 @@ impl LogStore {
         self.growth.reaches(bytes).await;
     }
 
-    /// Says whether the next segment cannot be made; whoever takes writes from outside refuses them then.
-    pub(crate) fn watch_disk_full(&self) -> watch::Receiver<bool> {
-        self.disk_full.clone()
+    /// Says whether the next segment cannot be made, and what is left then.
+    pub(crate) fn storage(&self) -> Storage {
+        Storage::of_log(self.disk_full.clone(), self.left.clone())
     }
 
     /// Whether the next segment cannot be made and the current one has only its reserve left, so that no new
-    /// writes may be taken at all.
-    pub(crate) fn is_disk_full(&self) -> bool {
-        *self.disk_full.borrow() && self.room.load(Ordering::Acquire) < self.reserve
+    /// writes may be taken at all. Elections may use half of the reserve.
+    pub(crate) fn is_disk_full(&self, purpose: Purpose) -> bool {
+        let kept = match purpose {
+            Purpose::Change => self.left.reserve(),
+            Purpose::Election => self.left.reserve() / 2,
+        };
+        *self.disk_full.borrow() && self.left.bytes() < kept
     }
 
     /// Writes what is left; afterwards the log takes nothing more.

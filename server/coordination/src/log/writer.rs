@@ -4,7 +4,6 @@ use std::collections::VecDeque;
 use std::error::Error as _;
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, TryRecvError};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -22,6 +21,7 @@ use super::segment::Segment;
 use super::vote_file::VoteFile;
 use super::{Disk, LogError};
 use crate::raft::TypeConfig;
+use crate::storage::Left;
 
 /// A group is closed when its payload has reached this size.
 const GROUP_BYTES: usize = 1 << 20;
@@ -62,8 +62,7 @@ pub(crate) struct Writer<D> {
     pub(crate) vote_file: VoteFile,
     pub(crate) acknowledged: AcknowledgedFile,
     pub(crate) growth: Arc<Growth>,
-    /// Bytes that are left in the segment.
-    pub(crate) room: Arc<AtomicU64>,
+    pub(crate) left: Left,
     pub(crate) index: Arc<Mutex<LogIndex>>,
     pub(crate) group: Group,
 }
@@ -218,7 +217,7 @@ impl<D: Disk> Writer<D> {
         self.note();
         self.sequence += 1;
         self.position += group.len() as u64;
-        self.room.store(self.segment_bytes - self.position, Ordering::Release);
+        self.left.set(self.segment_bytes - self.position);
         self.growth.add(group.len() as u64);
         self.answer();
         self.order_spare();

@@ -10,6 +10,7 @@ mod pause;
 mod restart;
 mod session;
 mod snapshot;
+mod written;
 
 use coordination::{Config, Node, NodeId};
 use model::Timestamp;

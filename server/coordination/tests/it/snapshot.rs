@@ -91,38 +91,3 @@ async fn twenty_segments_of_writes_stay_within_the_bound_and_survive_restarts() 
     assert_eq!(snapshots(folder.path()), 3);
     assert!(written >= 20 * SEGMENT);
 }
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_folder_of_the_first_format_starts_and_has_what_was_acknowledged() {
-    let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/first");
-    let folder = tempfile::tempdir().unwrap();
-    std::fs::create_dir(folder.path().join("log")).unwrap();
-    for below in ["", "log"] {
-        for file in std::fs::read_dir(fixture.join(below)).unwrap() {
-            let file = file.unwrap();
-            if file.file_type().unwrap().is_file() {
-                std::fs::copy(file.path(), folder.path().join(below).join(file.file_name()))
-                    .unwrap();
-            }
-        }
-    }
-    for _ in 0..2 {
-        let node = Node::start(config(folder.path())).await.unwrap();
-        let session = node.session();
-        let loaded = session.load("/old");
-        let found: BTreeMap<_, _> =
-            loaded.iter().map(|(path, value)| (path.to_owned(), value.clone())).collect();
-        let mut expected = BTreeMap::new();
-        for (round, index) in (0..2).flat_map(|round| (0..20).map(move |index| (round, index))) {
-            // Each fifth write deleted the record before its own.
-            if index % 5 != 3 {
-                let value = Bytes::from(format!("value {round} {index}"));
-                expected.insert(format!("/old/{round}/{index:02}"), value);
-            }
-        }
-        assert_eq!(found, expected);
-        let leadership = session.campaign(Election::Mesos, Bytes::new()).await.unwrap();
-        session.write(&leadership.fence, vec![RecordWrite::put("/new", "x")]).await.unwrap();
-        node.shutdown().await;
-    }
-}

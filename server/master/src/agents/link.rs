@@ -33,6 +33,9 @@ impl Master {
                 liveness.unanswered = 0;
             }
         }
+        if frame.body.as_ref().is_some_and(|body| self.is_turned_away(link, body)) {
+            return;
+        }
         match frame.body {
             Some(agent_frame::Body::Register(register)) => self.register(link, register),
             Some(agent_frame::Body::Reregister(reregister)) => self.reregister(link, reregister),
@@ -61,7 +64,12 @@ impl Master {
             let missed = liveness.unanswered;
             warn!(agent.id = %id, missed_pings = missed, "agent `{id}` missed {missed} pings");
             self.effects.push(Effect::CloseLink { link });
-            self.mark_unreachable(id);
+            if self.is_storage_full {
+                // It is given up when its deadline is, which waits for room.
+                self.link_closed(link);
+            } else {
+                self.mark_unreachable(id);
+            }
             return;
         }
         liveness.unanswered += 1;

@@ -282,7 +282,7 @@ impl Master {
     }
 }
 
-fn with_id(mut description: AgentDescription, id: &AgentId) -> AgentDescription {
+pub(crate) fn with_id(mut description: AgentDescription, id: &AgentId) -> AgentDescription {
     description.info.id = Some(pb::AgentId { value: id.to_string() });
     description
 }

@@ -1,18 +1,22 @@
 //! A disk without room, and a slow one.
 
+use super::super::Purpose;
 use super::*;
 
 async fn full_log(folder: &Path) -> (LogStore, WatchedDisk) {
     let disk = WatchedDisk::default();
     let mut log = LogStore::open(disk.clone(), folder, CLUSTER, SEGMENT, ()).unwrap();
     vote(&mut log, 1).await;
-    assert!(!*log.watch_disk_full().borrow());
+    assert!(!log.storage().is_full());
     disk.is_full.store(true, Ordering::SeqCst);
     (log, disk)
 }
 
 async fn wait_for_full(log: &LogStore, is_full: bool) {
-    log.watch_disk_full().wait_for(|full| *full == is_full).await.unwrap();
+    let mut storage = log.storage();
+    while storage.is_full() != is_full {
+        storage.changed().await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -25,16 +29,17 @@ async fn without_room_for_the_next_segment_the_log_says_so_and_goes_on_once_ther
     }
     wait_for_full(&log, true).await;
     // The segment in use still takes what is under way, and what raft itself must write.
-    assert!(!log.is_disk_full());
+    assert!(!log.is_disk_full(Purpose::Change));
     vote(&mut log, 2).await;
     append(&mut log, vec![entry(9, 5_000)]).await;
     append(&mut log, vec![entry(10, 5_000)]).await;
-    assert!(log.is_disk_full(), "only the reserve is left");
+    assert!(log.is_disk_full(Purpose::Change), "only the reserve is left");
+    assert!(!log.is_disk_full(Purpose::Election), "of which elections may use one half");
     append(&mut log, vec![entry(11, 100)]).await;
     assert_eq!(indexes(&log).await, (1..=11).collect::<Vec<_>>());
     disk.is_full.store(false, Ordering::SeqCst);
     wait_for_full(&log, false).await;
-    assert!(!log.is_disk_full());
+    assert!(!log.is_disk_full(Purpose::Change));
     for index in 12..=30 {
         append(&mut log, vec![entry(index, 5_000)]).await;
     }

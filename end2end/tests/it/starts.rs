@@ -1,0 +1,58 @@
+//! How often tasks were started, counted where it cannot lie: at the engine by label, and in a file of its sandbox to
+//! which each task appends its id as soon as it runs.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Result, ensure};
+use end2end::nodes::Nodes;
+use serde_json::{Value, json};
+
+/// An app `/story` whose tasks note their starts.
+pub(crate) fn app(instances: u32, version: &str) -> Value {
+    let story = "trap 'exit 0' TERM; echo $MESOS_TASK_ID >> $MESOS_SANDBOX/started; while :; do sleep 0.05; done";
+    json!({
+        "id": "/story", "cmd": story, "cpus": 0.01, "mem": 16, "instances": instances,
+        "labels": {"version": version},
+        "backoffSeconds": 0,
+        "container": {"type": "DOCKER", "docker": {"image": "busybox", "network": "BRIDGE"}},
+    })
+}
+
+/// Whether every container's task ran once, every task in one container, and at least so many tasks ran.
+pub(crate) async fn check(nodes: &Nodes, least: usize) -> Result<()> {
+    let mut containers: BTreeMap<String, usize> = BTreeMap::new();
+    for container in nodes.containers().await? {
+        *containers.entry(container.label("ekiden.task").to_owned()).or_default() += 1;
+    }
+    ensure!(containers.values().all(|count| *count == 1), "containers by task: {containers:?}");
+    let mut starts: BTreeMap<String, usize> = BTreeMap::new();
+    for file in files_named("started", &nodes.work_dir("agent"))? {
+        for task in fs::read_to_string(file)?.lines() {
+            *starts.entry(task.to_owned()).or_default() += 1;
+        }
+    }
+    ensure!(starts.values().all(|count| *count == 1), "starts by task: {starts:?}");
+    ensure!(starts.len() >= least, "{least} tasks ran at least, told are {starts:?}");
+    Ok(())
+}
+
+fn files_named(name: &str, folder: &Path) -> Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    let mut folders = vec![folder.to_path_buf()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder)? {
+            let entry = entry?;
+            // Links (`runs/latest`) lead to folders that are visited anyway.
+            if entry.file_type()?.is_dir() {
+                folders.push(entry.path());
+            } else if entry.file_name() == name && entry.file_type()?.is_file() {
+                found.push(entry.path());
+            }
+        }
+    }
+    Ok(found)
+}
