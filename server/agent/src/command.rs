@@ -31,6 +31,11 @@ pub enum Command {
     StopFailed(TaskKey, ContainerId, String),
     /// These are the containers that the engine holds for this agent.
     ContainersFound(Vec<FoundContainer>),
+    /// The disk of the work directory is full, or has space again.
+    DiskChanged {
+        /// Whether there is no room for the sandbox and the records of one more task.
+        is_full: bool,
+    },
     /// A timer went off.
     TimerFired(Timer),
 }
@@ -48,6 +53,7 @@ impl Command {
             Self::ContainerEnded(..) => "ContainerEnded",
             Self::StopFailed(..) => "StopFailed",
             Self::ContainersFound(_) => "ContainersFound",
+            Self::DiskChanged { .. } => "DiskChanged",
             Self::TimerFired(_) => "TimerFired",
         }
     }

@@ -2,8 +2,10 @@
 
 mod docker;
 mod files;
+mod full_disk;
 mod master;
 mod registration;
+pub(super) mod small_disk;
 
 use std::net::IpAddr;
 use std::path::Path;

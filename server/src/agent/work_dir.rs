@@ -35,6 +35,17 @@ pub(crate) enum Error {
     Journal(#[from] journal::Error),
 }
 
+impl Error {
+    /// Whether there is only no space at the moment.
+    pub(crate) fn is_disk_full(&self) -> bool {
+        match self {
+            Self::Io { source, .. } => journal::is_disk_full(source),
+            Self::InUse(_) => false,
+            Self::Journal(error) => error.is_disk_full(),
+        }
+    }
+}
+
 /// Under which name and address an agent was admitted.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Address {

@@ -52,6 +52,15 @@ impl Agent {
             );
             return self.tell_of_stranger(&key, news);
         }
+        if self.is_disk_full {
+            // Compat: not TASK_DROPPED, after which Marathon launches again without a pause.
+            let text = format!(
+                "Failed to launch container: the disk of agent {agent} is full (work directory {}), so that it takes no new tasks",
+                self.settings.work_dir
+            );
+            let news = News::from_agent(TaskState::Failed, Reason::ContainerLaunchFailed, text);
+            return self.tell_of_stranger(&key, news);
+        }
         self.take(now, &agent, key, order)
     }
 

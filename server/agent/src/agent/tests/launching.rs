@@ -340,3 +340,26 @@ fn frameworks_that_are_over_are_remembered_up_to_a_limit() {
     harness.restart();
     assert_eq!(harness.agent.checkpoint(), before);
 }
+
+#[test]
+fn on_a_full_disk_new_tasks_fail_without_a_record_and_those_here_go_on() {
+    let mut harness = Harness::admitted();
+    let container = harness.running("here");
+    harness.apply(Command::DiskChanged { is_full: true });
+    let effects = harness.run("new");
+    let [Effect::Send(..)] = &effects[..] else { panic!("only the answer: {effects:?}") };
+    let refused = update(&effects);
+    assert_eq!(state_of(&refused), TaskState::Failed);
+    assert_eq!(refused.status.reason, Some(Reason::ContainerLaunchFailed as i32));
+    assert!(refused.status.message.unwrap().contains("the disk of agent S5 is full"));
+    assert!(harness.acknowledge("new", &refused.status.uuid.unwrap()).is_empty());
+
+    assert_eq!(state_of(&update(&harness.run("here"))), TaskState::Running, "a known task");
+    harness.acknowledge_head("here");
+    assert!(harness.kill("here", None).iter().any(|e| matches!(e, Effect::Stop { .. })));
+    harness.ended("here", &container, 0);
+    assert_eq!(harness.state("here"), TaskState::Killed);
+
+    harness.apply(Command::DiskChanged { is_full: false });
+    launch(&harness.run("newer"));
+}
