@@ -3,6 +3,7 @@
 mod docker;
 mod files;
 mod full_disk;
+mod many_tasks;
 mod master;
 mod registration;
 pub(super) mod small_disk;
