@@ -232,7 +232,6 @@ impl Agent {
         }
         let (may_exist, name, is_killed) =
             (task.may_exist, task.container_name.clone(), task.kill.is_some());
-        let was_called_off = failure == LaunchFailure::Cancelled;
         let news = match failure {
             LaunchFailure::Cancelled => News::from_agent(
                 TaskState::Killed,
@@ -249,14 +248,10 @@ impl Agent {
             }
         };
         let mut effects = self.tell(now, key, news);
-        if may_exist && was_called_off {
-            // Nobody has seen it. It goes at once, so that an engine that is late with its start finds nothing to start.
+        if may_exist {
+            // Nobody has seen it. It goes at once, so that an engine that is late with its start finds nothing to start, and one that
+            // has started it without an answer does not run on what counts as failed. After a restart the update above tells the same.
             effects.push(Effect::Remove(name));
-        } else if may_exist {
-            // It may have been made, and even have been started by an engine that answered too late.
-            let grace = std::time::Duration::ZERO;
-            effects.push(Effect::Stop { task: None, name: name.clone(), grace });
-            effects.extend(self.remove_later(now, name));
         }
         effects.extend(self.exit_if_empty());
         effects
