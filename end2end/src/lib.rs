@@ -13,6 +13,8 @@ pub mod curl;
 pub mod engine_proxy;
 pub mod network;
 pub mod nodes;
+pub mod own_engine;
+pub mod registry;
 pub mod shape;
 pub mod waiting;
 
