@@ -12,6 +12,7 @@ mod journal;
 mod link;
 mod machine;
 mod ports;
+mod reconfiguration;
 mod sandboxes;
 mod work_dir;
 
@@ -27,12 +28,14 @@ use tokio_util::task::TaskTracker;
 use tracing::{error, info, warn};
 
 pub(crate) use self::config::{AgentConfig, Engine, Retention};
+pub(crate) use self::reconfiguration::Policy;
 
 use self::driver::Driver;
 use self::engine::Containers;
 use self::http::Api;
 use self::link::Link;
 use self::ports::Ports;
+use self::reconfiguration::Offered;
 use self::work_dir::WorkDir;
 use crate::clock::Clock;
 
@@ -75,10 +78,14 @@ pub(crate) async fn start(
     let mut work_dir = WorkDir::open(&config)?;
     let records = work_dir.read_journal(&config).await?;
     let resources = machine::resources(&config.resources, work_dir.path())?;
+    work_dir.offer(Offered::new(&resources, &config.attributes));
     let settings = settings(&config, &work_dir, &resources);
     let core = Agent::recover(settings, rand::random(), records).map_err(|source| {
         StartError::Unreadable { path: work_dir.journal().display().to_string(), source }
     })?;
+    if let Some(id) = core.id() {
+        work_dir.reconcile(id.as_str(), config.reconfiguration)?;
+    }
     let (journal, first_records) =
         full_disk::begin_journal(&work_dir, &core, config.retention, clock).await?;
     match core.id() {

@@ -267,6 +267,10 @@ pub(crate) async fn agent(flags: AgentFlags) -> anyhow::Result<()> {
         work_dir: flags.work_dir.clone(),
         resources: Resources::parse(&flags.resources).context("--resources")?,
         attributes: Attributes::parse(&flags.attributes).context("--attributes")?,
+        reconfiguration: flags
+            .reconfiguration_policy
+            .parse()
+            .context("--reconfiguration_policy")?,
         engine: Engine::of_flag(&flags.containerizers).context("--containerizers")?,
         docker_socket: flags.docker_socket.clone(),
         remove_delay: flags.docker_remove_delay.0,

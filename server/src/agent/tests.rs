@@ -25,7 +25,7 @@ use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
 
 use self::master::Master;
-use super::{AgentConfig, Engine, Retention};
+use super::{AgentConfig, Engine, Policy, Retention};
 use crate::clock::Clock;
 
 /// An agent in this process, with its folder.
@@ -77,6 +77,7 @@ fn config(folder: &TempDir, master: &Master, engine: Engine) -> AgentConfig {
         work_dir: folder.path().join("work"),
         resources: Resources::parse("cpus:4;mem:1024;disk:1000;ports:[31000-31999]").unwrap(),
         attributes: Attributes::parse("rack:r1").unwrap(),
+        reconfiguration: Policy::Any,
         engine,
         docker_socket: Path::new("/var/run/docker.sock").to_owned(),
         remove_delay: Settings::REMOVE_DELAY,
