@@ -15,6 +15,14 @@ pub const CLUSTER_LABEL: &str = "ekiden.cluster";
 pub struct Container(Value);
 
 impl Container {
+    /// The containers that `docker inspect` printed, by name.
+    pub fn all_of(inspected: &str) -> Result<Vec<Self>> {
+        let mut found: Vec<Self> =
+            serde_json::from_str::<Vec<Value>>(inspected)?.into_iter().map(Self).collect();
+        found.sort_by(|one, other| one.name().cmp(other.name()));
+        Ok(found)
+    }
+
     /// The name, without the engine's leading slash.
     pub fn name(&self) -> &str {
         self.text("/Name").trim_start_matches('/')
@@ -72,12 +80,7 @@ pub async fn labelled(label: &str, value: &str) -> Result<Vec<Container>> {
         return Ok(Vec::new());
     }
     let words: Vec<&str> = ["inspect"].into_iter().chain(ids.split_whitespace()).collect();
-    let mut found: Vec<Container> = serde_json::from_str::<Vec<Value>>(&docker(&words).await?)?
-        .into_iter()
-        .map(Container)
-        .collect();
-    found.sort_by(|one, other| one.name().cmp(other.name()));
-    Ok(found)
+    Container::all_of(&docker(&words).await?)
 }
 
 /// Runs `docker` and returns what it printed.

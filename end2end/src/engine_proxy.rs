@@ -52,6 +52,7 @@ struct Rule {
     path: String,
     place: Where,
     reached: oneshot::Sender<String>,
+    hang_up: oneshot::Receiver<()>,
     release: oneshot::Receiver<()>,
 }
 
@@ -72,6 +73,7 @@ pub struct EngineProxy {
 pub struct Held {
     what: String,
     reached: oneshot::Receiver<String>,
+    hang_up: Option<oneshot::Sender<()>>,
     release: oneshot::Sender<()>,
 }
 
@@ -80,6 +82,14 @@ impl Held {
     pub async fn reached(&mut self) -> Result<String> {
         let line = tokio::time::timeout(PATIENCE, &mut self.reached).await;
         line.with_context(|| format!("no {} came", self.what))?.context("the proxy has ended")
+    }
+
+    /// Gives the agent up its call before the engine has got it: the agent learns that no answer will come, the call stays held.
+    pub fn hang_up(&mut self) {
+        if let Some(hang_up) = self.hang_up.take() {
+            // The proxy may have ended before.
+            let _ = hang_up.send(());
+        }
     }
 
     /// Lets the call go on, even when whoever made it has died; dropping it instead loses the call.
@@ -125,10 +135,12 @@ impl EngineProxy {
     pub fn hold(&self, method: &str, path: &str, place: Where) -> Held {
         let (reached, has_come) = oneshot::channel();
         let (go_on, release) = oneshot::channel();
-        let rule =
-            Rule { method: method.to_owned(), path: path.to_owned(), place, reached, release };
+        let (break_off, hang_up) = oneshot::channel();
+        let (method, path) = (method.to_owned(), path.to_owned());
+        let what = format!("`{method} …{path}…`");
+        let rule = Rule { method, path, place, reached, hang_up, release };
         self.rules.lock().unwrap_or_else(PoisonError::into_inner).push(rule);
-        Held { what: format!("`{method} …{path}…`"), reached: has_come, release: go_on }
+        Held { what, reached: has_come, hang_up: Some(break_off), release: go_on }
     }
 }
 
@@ -155,16 +167,24 @@ async fn connection(
     rules: Rules,
 ) -> Result<()> {
     ensure!(*mode.borrow() != Mode::Cut, "cut");
-    let (mut from_agent, to_agent) = agent.into_split();
+    let (mut from_agent, mut to_agent) = agent.into_split();
     let mut request = tokio::select! {
         request = head(&mut from_agent) => request?,
         _ = mode.wait_for(|mode| *mode == Mode::Cut) => return Ok(()),
     };
     let line = String::from_utf8_lossy(&request).lines().next().unwrap_or_default().to_owned();
     let rule = matching(&rules, &line);
-    if let Some(Rule { place: Where::BeforeTheEngine, reached, release, .. }) = rule {
+    if let Some(Rule { place: Where::BeforeTheEngine, reached, hang_up, release, .. }) = rule {
         let _ = reached.send(line);
-        hold(&mut from_agent, &mut request, release).await?;
+        let broken_off = async {
+            match hang_up.await {
+                Ok(()) => to_agent.shutdown().await,
+                Err(_never) => Ok(()),
+            }
+        };
+        let held = hold(&mut from_agent, &mut request, release);
+        let (broken_off, held) = tokio::join!(broken_off, held);
+        broken_off.map_err(anyhow::Error::from).and(held)?;
         return exchange(request, from_agent, to_agent, mode, None).await;
     }
     let answer_rule = rule.map(|rule| (line, rule));

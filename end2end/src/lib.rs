@@ -14,6 +14,8 @@ pub mod curl;
 pub mod engine_proxy;
 pub mod network;
 pub mod nodes;
+pub mod own_engine;
+pub mod registry;
 pub mod shape;
 pub mod small_disk;
 pub mod waiting;

@@ -6,12 +6,14 @@
 mod config;
 mod driver;
 mod engine;
+mod full_disk;
 mod http;
 mod journal;
 mod link;
 mod machine;
 mod ports;
 mod prober;
+mod reconfiguration;
 mod sandboxes;
 mod work_dir;
 
@@ -30,14 +32,15 @@ use tokio_util::task::TaskTracker;
 use tracing::{error, info, warn};
 
 pub(crate) use self::config::{AgentConfig, Commands, Engine, Retention};
+pub(crate) use self::reconfiguration::Policy;
 
 use self::driver::Driver;
 use self::engine::Containers;
 use self::http::Api;
-use self::journal::Journal;
 use self::link::Link;
 use self::ports::Ports;
 use self::prober::Prober;
+use self::reconfiguration::Offered;
 use self::work_dir::WorkDir;
 use crate::clock::Clock;
 
@@ -71,7 +74,7 @@ pub(crate) struct Service {
 
 /// Recovers the agent and starts its driver and its link; both run until `stop`.
 ///
-/// A fault after which nothing may be started any more (the journal cannot be written), or the master's order to end, cancels `stop`.
+/// A fault after which nothing may be started any more (the journal cannot be written, other than for want of space), or the master's order to end, cancels `stop`.
 pub(crate) async fn start(
     config: AgentConfig,
     clock: Clock,
@@ -82,11 +85,16 @@ pub(crate) async fn start(
     let mut work_dir = WorkDir::open(&config)?;
     let records = work_dir.read_journal(&config).await?;
     let resources = machine::resources(&config.resources, work_dir.path())?;
+    work_dir.offer(Offered::new(&resources, &config.attributes));
     let settings = settings(&config, &work_dir, &resources);
     let core = Agent::recover(settings, rand::random(), records).map_err(|source| {
         StartError::Unreadable { path: work_dir.journal().display().to_string(), source }
     })?;
-    let journal = Journal::begin(&work_dir.journal(), &core.checkpoint()).await?;
+    if let Some(id) = core.id() {
+        work_dir.reconcile(id.as_str(), config.reconfiguration)?;
+    }
+    let (journal, first_records) =
+        full_disk::begin_journal(&work_dir, &core, config.retention, clock).await?;
     match core.id() {
         Some(id) => {
             info!(agent.id = %id, "agent `{id}` recovered from {}", work_dir.path().display())
@@ -113,8 +121,18 @@ pub(crate) async fn start(
         stop.clone(),
     ));
     let api = Api::new(&config, work_dir.path().to_owned(), started, clock, snapshot);
-    let mut driver =
-        Driver { core, clock, journal, work_dir, ports, commands, publisher, stop: stop.clone() };
+    let mut driver = Driver {
+        core,
+        clock,
+        journal,
+        work_dir,
+        ports,
+        commands,
+        publisher,
+        stop: stop.clone(),
+        first_records,
+        has_room: true,
+    };
     tracker.spawn(async move {
         if let Err(error) = driver.run().await {
             error!("the agent cannot go on and ends; its containers run on: {error}");

@@ -294,6 +294,10 @@ pub(crate) async fn agent(flags: AgentFlags) -> anyhow::Result<()> {
         work_dir: flags.work_dir.clone(),
         resources: Resources::parse(&flags.resources).context("--resources")?,
         attributes: Attributes::parse(&flags.attributes).context("--attributes")?,
+        reconfiguration: flags
+            .reconfiguration_policy
+            .parse()
+            .context("--reconfiguration_policy")?,
         engine: Engine::of_flag(&flags.containerizers).context("--containerizers")?,
         commands: agent::Commands {
             are_run: flags.containerizers.iter().any(|name| name.trim() == "mesos"),

@@ -5,8 +5,10 @@
 //! is in order and dies with it. See `app/wire/proto/ekiden/link/v1/link.proto` for the protocol.
 
 mod messages;
+mod parts;
 
 pub use messages::*;
+pub use parts::{Disjointed, Joiner, split};
 
 /// The path on the master that is upgraded to a link.
 pub const PATH: &str = "/ekiden/v1/agent-link";

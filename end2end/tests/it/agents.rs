@@ -4,8 +4,10 @@
 //! starts.
 
 mod engine_faults;
+mod engine_restarts;
 mod killed;
 mod machines;
+mod pulls;
 
 use std::{
     fs,
@@ -83,11 +85,20 @@ async fn states(cluster: &Cluster, id: &str) -> Result<Vec<String>> {
 
 /// The app has run in one container, which runs still.
 async fn ran_once(cluster: &Cluster, agent: &str, id: &str) -> Result<()> {
-    let states = states(cluster, id).await?;
-    ensure!(states == ["running"], "containers of `{id}`: {states:?}");
-    let starts = starts(cluster, agent, id);
-    ensure!(starts == 1, "`{id}` was started {starts} times");
-    Ok(())
+    ran(cluster, agent, id, 1).await
+}
+
+/// The app has run in so many containers, which run still; one that has just been started takes a moment to mark that.
+async fn ran(cluster: &Cluster, agent: &str, id: &str, containers: usize) -> Result<()> {
+    until("each container was started once", Duration::from_secs(10), async || {
+        let states = states(cluster, id).await?;
+        let all_run = states.len() == containers && states.iter().all(|state| state == "running");
+        ensure!(all_run, "containers of `{id}`: {states:?}");
+        let starts = starts(cluster, agent, id);
+        ensure!(starts == containers, "`{id}` was started {starts} times");
+        Ok(())
+    })
+    .await
 }
 
 /// How many agents the master takes for active.

@@ -55,6 +55,8 @@ pub struct Agent {
     removals: BTreeSet<String>,
     /// Why the agent ends once its last container has.
     leaving: Option<String>,
+    /// There is no room for one more task on the disk.
+    is_disk_full: bool,
     /// How many tasks have ended in each state since the process began.
     ended: BTreeMap<TaskState, u64>,
     /// The wall clock at the present command.
@@ -101,6 +103,10 @@ impl Agent {
             }
             Command::ContainersFound(found) => self.containers_found(now, Kind::Docker, found),
             Command::ProcessesFound(found) => self.containers_found(now, Kind::Process, found),
+            Command::DiskChanged { is_full } => {
+                self.is_disk_full = is_full;
+                Vec::new()
+            }
             Command::TimerFired(timer) => self.timer_fired(now, timer),
         }
     }

@@ -49,6 +49,11 @@ pub enum Command {
     ContainersFound(Vec<FoundContainer>),
     /// These are the commands of this agent that there are.
     ProcessesFound(Vec<FoundContainer>),
+    /// The disk of the work directory is full, or has space again.
+    DiskChanged {
+        /// Whether there is no room for the sandbox and the records of one more task.
+        is_full: bool,
+    },
     /// A timer went off.
     TimerFired(Timer),
 }
@@ -70,6 +75,7 @@ impl Command {
             Self::Probed { .. } => "Probed",
             Self::ContainersFound(_) => "ContainersFound",
             Self::ProcessesFound(_) => "ProcessesFound",
+            Self::DiskChanged { .. } => "DiskChanged",
             Self::TimerFired(_) => "TimerFired",
         }
     }

@@ -85,6 +85,18 @@ impl Task {
         self.phase == Phase::Ended && self.updates.is_empty()
     }
 
+    /// Whether the task ended before its container was known to run; the engine may have made one all the same.
+    #[must_use]
+    pub fn failed_to_launch(&self) -> bool {
+        use v1::task_status::Reason;
+        let reason = self.statuses.last().and_then(|status| status.reason);
+        let is_of_launch = |reason| {
+            reason == Reason::ContainerLaunchFailed as i32
+                || reason == Reason::TaskKilledDuringLaunch as i32
+        };
+        self.phase == Phase::Ended && reason.is_some_and(is_of_launch)
+    }
+
     /// Takes note of an update, as the newest.
     pub(crate) fn record(&mut self, status: &v1::TaskStatus) {
         self.state = TaskState::from_number(status.state).unwrap_or(TaskState::Unknown);

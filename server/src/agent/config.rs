@@ -8,6 +8,7 @@ use std::time::Duration;
 use containerizer::{CredentialFiles, OutputLimit};
 use model::{Attributes, Resources};
 
+use super::reconfiguration::Policy;
 use crate::cluster_secret::ClusterSecret;
 
 /// Configuration of an agent.
@@ -29,6 +30,8 @@ pub(crate) struct AgentConfig {
     pub(crate) resources: Resources,
     /// Attributes of the machine.
     pub(crate) attributes: Attributes,
+    /// Which changes of these two since the admission are taken.
+    pub(crate) reconfiguration: Policy,
     /// Which engine runs containers.
     pub(crate) engine: Engine,
     /// How commands without a container are run.

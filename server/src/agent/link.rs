@@ -3,6 +3,7 @@
 //! One connection at a time, each with a number; frames for an older one are dropped. What is sent and what a frame means is the
 //! state machine's business. A link that worked is opened again at once; attempts that fail wait 100 ms, doubling to 2 s, with jitter.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,19 +18,28 @@ use rand::RngExt;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::{Notify, mpsc};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{debug, info, warn};
-use wire::link::{AgentFrame, MAX_FRAME, MasterFrame, NONCE, PATH, PROOF, PROTOCOL};
+use wire::link::{AgentFrame, MAX_FRAME, MasterFrame, NONCE, PATH, PROOF, PROTOCOL, split};
 use wire::recordio;
 
 use crate::cluster_secret::{ClusterSecret, Nonce, Nonces, Proof, Side};
 
-/// Orders that wait for the link; when full, the connection is given up and the re-registration tells everything.
+/// Orders that wait for the link's task; when full, the connection is given up and the re-registration tells everything.
 const QUEUE: usize = 8_192;
 
-/// Bytes that wait for a master that does not read; with more the connection is given up.
-const UNREAD: usize = 8 << 20;
+/// Frames that wait for a master that is slow to read; with more the connection is given up.
+///
+/// On a new link there is one for every task that has something to tell.
+const WAITING: usize = 262_144;
+
+/// Bytes that are made ready to be written; the frames behind them share what the agent holds anyway.
+const READY: usize = 1 << 20;
+
+/// How long a master may read nothing of what waits for it.
+const STALL: Duration = Duration::from_secs(10);
 
 /// How long the master may take to accept a connection and upgrade it.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -235,10 +245,11 @@ impl Client {
         let (mut reader, mut writer) = tokio::io::split(stream);
         let mut decoder = recordio::Decoder::new(MAX_FRAME);
         let mut incoming = BytesMut::with_capacity(64 << 10);
-        let mut outgoing = BytesMut::new();
+        let mut outgoing = Outgoing::new(connection);
         let mut orders = Vec::new();
         let mut heard = 0;
         loop {
+            outgoing.make_ready();
             tokio::select! {
                 () = self.overrun.notified() => return (heard, Err(Error::Overrun)),
                 read = reader.read_buf(&mut incoming) => {
@@ -255,19 +266,23 @@ impl Client {
                     }
                 }
                 // Never waited for alone: the order to close comes even when the master reads nothing.
-                written = writer.write_buf(&mut outgoing), if outgoing.has_remaining() => {
+                written = writer.write_buf(&mut outgoing.ready), if outgoing.ready.has_remaining() => {
                     if let Err(error) = written {
                         return (heard, Err(error.into()));
                     }
+                    outgoing.deadline = Instant::now() + STALL;
+                }
+                () = tokio::time::sleep_until(outgoing.deadline), if outgoing.ready.has_remaining() => {
+                    return (heard, Err(Error::Overrun));
                 }
                 taken = self.orders.recv_many(&mut orders, 256) => {
                     if taken == 0 {
                         return (heard, Ok(None));
                     }
-                    if let Some(retry_after) = encode(connection, &mut orders, &mut outgoing) {
+                    if let Some(retry_after) = outgoing.take(&mut orders) {
                         return (heard, Ok(retry_after));
                     }
-                    if outgoing.len() > UNREAD {
+                    if outgoing.waiting.len() > WAITING {
                         return (heard, Err(Error::Overrun));
                     }
                 }
@@ -300,25 +315,49 @@ fn answer(secret: &ClusterSecret, agent: Nonce, headers: &HeaderMap) -> Option<P
     secret.accepts(Side::Master, nonces, proof).then(|| secret.prove(Side::Agent, nonces))
 }
 
-/// Puts the frames of this connection in line; an order to close it ends the line.
-fn encode(
+/// What is still to be written to one connection.
+struct Outgoing {
     connection: ConnectionId,
-    orders: &mut Vec<Order>,
-    outgoing: &mut BytesMut,
-) -> Option<Option<Duration>> {
-    let mut closing = None;
-    for order in orders.drain(..) {
-        match order {
-            Order::Send(of, frame) if of == connection && closing.is_none() => {
-                recordio::encode_into(&frame.encode_to_vec(), outgoing);
+    waiting: VecDeque<AgentFrame>,
+    ready: BytesMut,
+    /// When the master must have read some of what is ready.
+    deadline: Instant,
+}
+
+impl Outgoing {
+    fn new(connection: ConnectionId) -> Self {
+        let deadline = Instant::now() + STALL;
+        Self { connection, waiting: VecDeque::new(), ready: BytesMut::new(), deadline }
+    }
+
+    /// Puts the frames of this connection in line; an order to close it ends the line.
+    fn take(&mut self, orders: &mut Vec<Order>) -> Option<Option<Duration>> {
+        let mut closing = None;
+        for order in orders.drain(..) {
+            match order {
+                Order::Send(of, frame) if of == self.connection && closing.is_none() => {
+                    self.waiting.extend(split(*frame));
+                }
+                Order::Close(of, retry_after) if of == self.connection => {
+                    closing = closing.or(Some(retry_after))
+                }
+                Order::Send(..) | Order::Close(..) => {}
             }
-            Order::Close(of, retry_after) if of == connection => {
-                closing = closing.or(Some(retry_after))
-            }
-            Order::Send(..) | Order::Close(..) => {}
+        }
+        closing
+    }
+
+    /// Makes bytes of so many frames as are soon to be written.
+    fn make_ready(&mut self) {
+        if !self.ready.has_remaining() {
+            self.deadline = Instant::now() + STALL;
+        }
+        while self.ready.len() < READY
+            && let Some(frame) = self.waiting.pop_front()
+        {
+            recordio::encode_into(&frame.encode_to_vec(), &mut self.ready);
         }
     }
-    closing
 }
 
 /// The wait after so many failures in a row: none after none, then doubling, somewhere in its upper half.
@@ -373,8 +412,9 @@ mod tests {
             Order::Close(new, Some(LAST_RETRY)),
             Order::Send(new, Box::new(frame.clone())),
         ];
-        let mut outgoing = BytesMut::new();
-        assert_eq!(encode(new, &mut orders, &mut outgoing), Some(Some(LAST_RETRY)));
-        assert_eq!(outgoing.freeze(), recordio::encode(&frame.encode_to_vec()));
+        let mut outgoing = Outgoing::new(new);
+        assert_eq!(outgoing.take(&mut orders), Some(Some(LAST_RETRY)));
+        outgoing.make_ready();
+        assert_eq!(outgoing.ready.freeze(), recordio::encode(&frame.encode_to_vec()));
     }
 }

@@ -43,6 +43,18 @@ pub(super) async fn collect(
     }
 }
 
+/// Removes at once what may go on a full disk; how many sandboxes that were.
+pub(super) async fn make_room(
+    work_dir: &Path,
+    retention: Retention,
+    clock: Clock,
+    snapshot: &Snapshot,
+) -> usize {
+    let (work_dir, live, now) = (work_dir.to_owned(), live(snapshot), clock.wall());
+    let age = allowed_age(retention, 1.0);
+    tokio::task::spawn_blocking(move || sweep(&work_dir, &live, age, now)).await.unwrap_or(0)
+}
+
 fn live(snapshot: &Snapshot) -> BTreeSet<PathBuf> {
     let held = snapshot.tasks.values().filter(|task| !task.is_complete());
     held.map(|task| PathBuf::from(&task.sandbox)).collect()

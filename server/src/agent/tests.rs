@@ -3,8 +3,11 @@
 mod commands;
 mod docker;
 mod files;
+mod full_disk;
+mod many_tasks;
 mod master;
 mod registration;
+pub(super) mod small_disk;
 
 use std::net::IpAddr;
 use std::path::Path;
@@ -23,7 +26,7 @@ use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
 
 use self::master::Master;
-use super::{AgentConfig, Commands, Engine, Retention};
+use super::{AgentConfig, Commands, Engine, Policy, Retention};
 use crate::clock::Clock;
 
 /// An agent in this process, with its folder.
@@ -75,6 +78,7 @@ fn config(folder: &TempDir, master: &Master, engine: Engine) -> AgentConfig {
         work_dir: folder.path().join("work"),
         resources: Resources::parse("cpus:4;mem:1024;disk:1000;ports:[31000-31999]").unwrap(),
         attributes: Attributes::parse("rack:r1").unwrap(),
+        reconfiguration: Policy::Any,
         engine,
         commands: Commands { are_run: true, switch_user: true, ..Commands::default() },
         docker_socket: Path::new("/var/run/docker.sock").to_owned(),

@@ -7,7 +7,7 @@
 //! meta/identity          random identity of the folder, a label on every container
 //! meta/nonce             nonce of the registration, new with each new agent
 //! meta/journal           what must survive the process
-//! meta/slaves/<agent>/   address.json: under which name and address the agent was admitted
+//! meta/slaves/<agent>/   address.json: under which name and address the agent was admitted; offered.json: what it offers
 //! meta/slaves/latest     -> <agent>
 //! slaves/<agent>/…       sandboxes
 //! ```
@@ -23,6 +23,7 @@ use tracing::warn;
 
 use super::config::AgentConfig;
 use super::journal::{self, Journal};
+use super::reconfiguration::{Offered, Policy};
 
 /// Why the folder cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -35,6 +36,22 @@ pub(crate) enum Error {
     NoUser(String),
     #[error(transparent)]
     Journal(#[from] journal::Error),
+    #[error(
+        "agent `{agent}` offered {before} before and now offers {now}, which --reconfiguration_policy={policy} does not allow: \
+         undo the change, start with a policy that allows it (additive, any), or remove `meta/slaves/latest` to begin as a new agent"
+    )]
+    Reconfigured { agent: String, before: String, now: String, policy: &'static str },
+}
+
+impl Error {
+    /// Whether there is only no space at the moment.
+    pub(crate) fn is_disk_full(&self) -> bool {
+        match self {
+            Self::Io { source, .. } => journal::is_disk_full(source),
+            Self::InUse(_) | Self::Reconfigured { .. } => false,
+            Self::Journal(error) => error.is_disk_full(),
+        }
+    }
 }
 
 /// Under which name and address an agent was admitted.
@@ -52,6 +69,8 @@ pub(crate) struct WorkDir {
     identity: String,
     nonce: Vec<u8>,
     address: Address,
+    /// What the agent offers, once that is known.
+    offered: Option<Offered>,
     _lock: File,
 }
 
@@ -77,7 +96,7 @@ impl WorkDir {
             ip: config.ip.to_string(),
             port: config.port,
         };
-        Ok(Self { path, identity, nonce: nonce.into_bytes(), address, _lock: lock })
+        Ok(Self { path, identity, nonce: nonce.into_bytes(), address, offered: None, _lock: lock })
     }
 
     /// The folder's absolute path.
@@ -145,6 +164,23 @@ impl WorkDir {
         })
     }
 
+    /// Says what the agent offers from now on.
+    pub(crate) fn offer(&mut self, offered: Offered) {
+        self.offered = Some(offered);
+    }
+
+    /// Checks what is offered against what the agent offered before, and takes note of it.
+    pub(crate) fn reconcile(&self, agent: &str, policy: Policy) -> Result<(), Error> {
+        match &self.offered {
+            Some(offered) => offered.reconcile(&self.offered_by(agent), agent, policy),
+            None => Ok(()),
+        }
+    }
+
+    fn offered_by(&self, agent: &str) -> PathBuf {
+        self.path.join("meta").join("slaves").join(agent).join("offered.json")
+    }
+
     /// Makes the folders of an agent that has just been admitted.
     pub(crate) fn admit(&self, agent: &str) -> Result<(), Error> {
         let slaves = self.path.join("meta").join("slaves");
@@ -153,6 +189,9 @@ impl WorkDir {
         let address =
             serde_json::to_vec(&self.address).expect("an address has only texts and a number");
         write_synced(&own.join("address.json"), &address)?;
+        if let Some(offered) = &self.offered {
+            offered.write(&self.offered_by(agent))?;
+        }
         point_latest(&slaves, agent)?;
         let sandboxes = self.path.join("slaves");
         fs::create_dir_all(sandboxes.join(agent)).map_err(failed("make", &sandboxes))?;
@@ -230,7 +269,11 @@ fn remembered(path: &Path, new: impl FnOnce() -> String) -> Result<String, Error
     }
 }
 
-fn write_synced(path: &Path, content: &[u8]) -> Result<(), Error> {
+pub(super) fn make_folder(folder: &Path) -> Result<(), Error> {
+    fs::create_dir_all(folder).map_err(failed("make", folder))
+}
+
+pub(super) fn write_synced(path: &Path, content: &[u8]) -> Result<(), Error> {
     let new = path.with_extension("new");
     let mut file = File::create(&new).map_err(failed("make", &new))?;
     file.write_all(content).and_then(|()| file.sync_all()).map_err(failed("write", &new))?;

@@ -35,6 +35,11 @@ pub(crate) struct AgentFlags {
     /// Attributes of this machine, such as `rack:a;zone:west`.
     #[arg(long, env = "MESOS_ATTRIBUTES", default_value = "")]
     pub(crate) attributes: String,
+    /// Which changes of resources and attributes an agent that was admitted before may start with: none (`equal`), those that only add
+    /// (`additive`), or all (`any`); it keeps its id and its tasks.
+    // Compat: the original's default is `equal`, whose cure was to empty the work directory.
+    #[arg(long, env = "MESOS_RECONFIGURATION_POLICY", default_value = "any")]
+    pub(crate) reconfiguration_policy: String,
     /// Containerizers to use: `docker` for Docker containers, `mesos` for commands without a container.
     #[arg(
         long,
@@ -150,6 +155,7 @@ impl AgentFlags {
                 self.max_completed_executors_per_framework.to_string(),
             ),
             ("port", self.port.to_string()),
+            ("reconfiguration_policy", self.reconfiguration_policy.clone()),
             ("resources", self.resources.clone()),
             ("switch_user", self.switch_user.to_string()),
             ("work_dir", self.work_dir.display().to_string()),

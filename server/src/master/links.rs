@@ -15,7 +15,7 @@ use prost::Message as _;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::sync::mpsc;
 use tracing::{debug, warn};
-use wire::link::{AgentFrame, MAX_FRAME, MasterFrame};
+use wire::link::{AgentFrame, Disjointed, Joiner, MAX_FRAME, MasterFrame};
 use wire::recordio;
 
 use super::leading::Leading;
@@ -66,6 +66,8 @@ enum LinkError {
     Framing(#[from] recordio::Malformed),
     #[error("the agent sent a damaged frame")]
     Frame(#[from] prost::DecodeError),
+    #[error("the agent sent frames that do not belong together")]
+    Parts(#[from] Disjointed),
     #[error("the agent did not say who it is")]
     Silent,
 }
@@ -98,12 +100,14 @@ async fn read(
     mut reader: impl AsyncRead + Unpin,
 ) -> Result<(), LinkError> {
     let mut decoder = recordio::Decoder::new(MAX_FRAME);
-    let mut buffer = BytesMut::with_capacity(16 * 1024);
+    let mut joiner = Joiner::default();
+    let mut buffer = BytesMut::with_capacity(64 * 1024);
     let mut is_introduced = false;
     loop {
         while let Some(frame) = decoder.next_frame()? {
             is_introduced = true;
-            let frame = Box::new(AgentFrame::decode(frame)?);
+            let Some(frame) = joiner.take(AgentFrame::decode(frame)?)? else { continue };
+            let frame = Box::new(frame);
             if leading.send(Command::AgentFrame { link, frame }).await.is_err() {
                 return Ok(());
             }

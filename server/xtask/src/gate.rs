@@ -21,8 +21,15 @@ mod slowest;
 const LIMIT: Duration = Duration::from_secs(60 * 60);
 
 /// What the tests use from Debian's packages.
-const PACKAGES: [&str; 6] =
-    ["chromium", "chromium-driver", "fonts-wqy-zenhei", "python3-venv", "curl", "iproute2"];
+const PACKAGES: [&str; 7] = [
+    "chromium",
+    "chromium-driver",
+    "fonts-wqy-zenhei",
+    "python3-venv",
+    "curl",
+    "iproute2",
+    "docker-registry",
+];
 
 /// Everything that runs on this machine; the browser's half is built for another target.
 const WORKSPACE: [&str; 3] = ["--workspace", "--exclude", "frontend"];

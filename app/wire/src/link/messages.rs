@@ -14,7 +14,7 @@ pub struct AgentFrame {
     #[prost(uint64, required, tag = "2")]
     pub link: u64,
     /// What the frame says.
-    #[prost(oneof = "agent_frame::Body", tags = "3, 4, 5, 6")]
+    #[prost(oneof = "agent_frame::Body", tags = "3, 4, 5, 6, 7")]
     pub body: ::core::option::Option<agent_frame::Body>,
 }
 /// Nested message and enum types in `AgentFrame`.
@@ -30,6 +30,8 @@ pub mod agent_frame {
         UpdateStatus(super::UpdateStatus),
         #[prost(message, tag = "6")]
         Pong(super::Pong),
+        #[prost(message, tag = "7")]
+        ReregisterPart(super::ReregisterPart),
     }
 }
 /// What the master tells an agent.
@@ -122,6 +124,18 @@ pub struct Reregister {
     #[prost(message, repeated, tag = "4")]
     pub frameworks: ::prost::alloc::vec::Vec<crate::mesos::v1::FrameworkInfo>,
 }
+/// A Reregister that is too long for one frame. The parts follow one another with nothing between
+/// them; their tasks and frameworks together, in this order, are those of the Reregister. A master
+/// that does not know parts admits nobody rather than taking one of them for the whole list.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ReregisterPart {
+    /// Some of the tasks and frameworks; everything else is the same in all parts.
+    #[prost(message, required, tag = "1")]
+    pub part: Reregister,
+    /// Whether no part follows.
+    #[prost(bool, required, tag = "2")]
+    pub is_last: bool,
+}
 /// A task in the hands of an agent.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct HeldTask {
@@ -129,7 +143,8 @@ pub struct HeldTask {
     /// head of the update stream.
     #[prost(message, required, tag = "1")]
     pub task: crate::mesos::v1::Task,
-    /// The updates that are not acknowledged yet, oldest first; the first is sent again at once.
+    /// The updates that are not acknowledged yet, oldest first, without their `data`; the first is
+    /// sent again at once, whole.
     #[prost(message, repeated, tag = "2")]
     pub unacknowledged: ::prost::alloc::vec::Vec<crate::mesos::v1::TaskStatus>,
     /// The launch that brought the task here.

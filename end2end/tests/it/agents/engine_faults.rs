@@ -7,7 +7,7 @@ use end2end::{
     cluster::Cluster,
     containers::docker,
     curl::{delete, get},
-    engine_proxy::EngineProxy,
+    engine_proxy::{EngineProxy, Where},
     waiting::until,
 };
 
@@ -122,5 +122,69 @@ async fn a_container_ended_by_hand_is_told_at_once_and_replaced() -> Result<()> 
         .await?;
     }
     ensure!(starts(&cluster, "agent-1", "victim") == 4, "it was not replaced three times");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_start_that_the_engine_carries_out_after_it_was_given_up_leaves_nothing() -> Result<()> {
+    let proxy = EngineProxy::start()?;
+    let cluster = cluster_behind(&proxy).await?;
+    let told = async |id: &str| {
+        until("the failed launch is told", Duration::from_secs(30), async || {
+            let failure = cluster.app(id).await?["lastTaskFailure"].take();
+            ensure!(failure["state"] == "TASK_FAILED", "{failure}");
+            Ok(failure["taskId"].as_str().context("no task")?.to_owned())
+        })
+        .await
+    };
+    let state_of = async |task: &str| {
+        let all = cluster.containers().await?;
+        let found = all.iter().find(|container| container.label("ekiden.task") == task);
+        Ok::<_, anyhow::Error>(found.map(|container| container.state().to_owned()))
+    };
+
+    // Late for the agent, before the removal.
+    let mut start = proxy.hold("POST", "/start", Where::BeforeTheEngine);
+    let mut removal = proxy.hold("DELETE", "/containers/mesos-", Where::BeforeTheEngine);
+    post(&cluster, "early").await?;
+    start.reached().await?;
+    start.hang_up();
+    removal.reached().await.context("nothing is removed")?;
+    start.release();
+    let lost = told("early").await?;
+    until("the engine has started it", Duration::from_secs(30), async || {
+        ensure!(state_of(&lost).await?.as_deref() == Some("running"), "it does not run");
+        Ok(())
+    })
+    .await?;
+    removal.release();
+    until("it is gone", Duration::from_secs(10), async || {
+        ensure!(state_of(&lost).await?.is_none(), "it is there");
+        Ok(())
+    })
+    .await?;
+
+    // Late even for the removal.
+    let mut start = proxy.hold("POST", "/start", Where::BeforeTheEngine);
+    post(&cluster, "late").await?;
+    start.reached().await?;
+    start.hang_up();
+    let lost = told("late").await?;
+    until("it is gone", Duration::from_secs(10), async || {
+        ensure!(state_of(&lost).await?.is_none(), "it is there");
+        Ok(())
+    })
+    .await?;
+    start.release();
+    for id in ["early", "late"] {
+        running_task(&cluster, id).await?;
+        ran_once(&cluster, "agent-1", id).await.or_else(|error| {
+            // The start that came early ran until it was removed, and says so in its own sandbox.
+            ensure!(id == "early" && starts(&cluster, "agent-1", id) == 2, "{error}");
+            Ok(())
+        })?;
+    }
+    let all = cluster.containers().await?.len();
+    ensure!(all == 2, "{all} containers for two tasks");
     Ok(())
 }

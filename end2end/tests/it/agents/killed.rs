@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use end2end::{
     cluster::Cluster,
-    curl::delete,
+    curl::{delete, send},
     engine_proxy::{EngineProxy, Held, Where},
     waiting::until,
 };
@@ -164,4 +164,34 @@ async fn what_a_container_says_while_its_agent_is_dead_is_in_the_sandbox_later()
     ensure!(copied == engine_log(&container).await?, "the sandbox and the engine differ");
     ensure!(copied.ends_with("bye\n"), "the last words are missing");
     Ok(())
+}
+
+#[tokio::test]
+async fn an_agent_stopped_again_and_again_while_tasks_start_loses_and_doubles_nothing() -> Result<()>
+{
+    const INSTANCES: u64 = 12;
+    let cluster = Cluster::start(1).await?;
+    let app = json!({
+        "id": "/many", "cpus": 0.01, "mem": 16, "instances": INSTANCES, "cmd": COUNTS,
+        "backoffSeconds": 1, "maxLaunchDelaySeconds": 2,
+        "container": {"type": "DOCKER", "docker": {"image": "docker.io/busybox", "network": "HOST"}}
+    });
+    send("POST", &cluster.marathon("/v2/apps"), &app).await?.expect(201)?;
+    let mut running = 0;
+    // Each stop (SIGTERM) comes when some more run and others are on their way.
+    for wanted in [1, 3, 6, 9] {
+        until("some more run", Duration::from_secs(60), async || {
+            running = states(&cluster, "many").await?.len();
+            ensure!(running >= wanted, "{running} containers");
+            Ok(())
+        })
+        .await?;
+        cluster.order("stop", "agent-1").await?;
+        cluster.order("start", "agent-1").await?;
+    }
+    let app = cluster.settled("many", INSTANCES).await?;
+    ensure!(app["lastTaskFailure"].is_null(), "{}", app["lastTaskFailure"]);
+    let made = sandboxes(&cluster, "agent-1", "many").len();
+    ensure!(made == 12, "{made} tasks were taken for {INSTANCES} instances");
+    ran(&cluster, "agent-1", "many", 12).await
 }

@@ -1,6 +1,6 @@
 //! Containers ended, and containers found again.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use crate::command::{LaunchFailure, Timer};
 use crate::container::{Exit, FoundContainer, FoundState, Kind};
 use crate::effect::Effect;
 use crate::process_task;
-use crate::task::{News, Phase, TaskKey};
+use crate::task::{News, Phase, Task, TaskKey};
 
 /// Time between two comparisons of the engine's containers with the tasks.
 const LOOK_AGAIN: Duration = Duration::from_secs(60);
@@ -142,16 +142,24 @@ impl Agent {
         }
     }
 
-    /// Stops what runs without a task, and lets ended containers go in time.
+    /// Stops what runs without a task, and lets ended containers go in time; what was never to run goes at once.
     fn tidy_up(&mut self, now: Instant, found: &BTreeMap<String, FoundState>) -> Vec<Effect> {
-        let live: BTreeSet<String> = self
+        let held: BTreeMap<String, Arc<Task>> = self
             .tasks
             .values()
-            .filter(|task| task.phase != Phase::Ended)
-            .map(|task| task.container_name.clone())
+            .map(|task| (task.container_name.clone(), Arc::clone(task)))
             .collect();
         let mut effects = Vec::new();
-        for (name, state) in found.iter().filter(|(name, _)| !live.contains(*name)) {
+        for (name, state) in found {
+            let task = held.get(name);
+            if task.is_some_and(|task| task.phase != Phase::Ended) {
+                continue;
+            }
+            let was_made_only = task.is_none() && *state == FoundState::Created;
+            if was_made_only || task.is_some_and(|task| task.failed_to_launch()) {
+                effects.push(Effect::Remove(name.clone()));
+                continue;
+            }
             if *state == FoundState::Running {
                 tracing::warn!(container.name = %name, "container `{name}` runs without a task and is stopped");
                 effects.push(Effect::Stop {

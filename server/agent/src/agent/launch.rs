@@ -54,6 +54,15 @@ impl Agent {
             );
             return self.tell_of_stranger(&key, news);
         }
+        if self.is_disk_full {
+            // Compat: not TASK_DROPPED, after which Marathon launches again without a pause.
+            let text = format!(
+                "Failed to launch container: the disk of agent {agent} is full (work directory {}), so that it takes no new tasks",
+                self.settings.work_dir
+            );
+            let news = News::from_agent(TaskState::Failed, Reason::ContainerLaunchFailed, text);
+            return self.tell_of_stranger(&key, news);
+        }
         self.take(now, &agent, key, order)
     }
 
@@ -301,10 +310,9 @@ impl Agent {
         };
         let mut effects = self.tell(now, key, news);
         if may_exist {
-            // It may have been made, and even have been started by an engine that answered too late.
-            let grace = std::time::Duration::ZERO;
-            effects.push(Effect::Stop { task: None, name: name.clone(), grace });
-            effects.extend(self.remove_later(now, name));
+            // Nobody has seen it. It goes at once, so that an engine that is late with its start finds nothing to start, and one that
+            // has started it without an answer does not run on what counts as failed. After a restart the update above tells the same.
+            effects.push(Effect::Remove(name));
         }
         effects.extend(self.exit_if_empty());
         effects

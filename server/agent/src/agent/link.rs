@@ -19,6 +19,9 @@ use crate::task::Task;
 /// How long a master may take to answer a registration; it makes a durable record first.
 const ADMISSION_TIMEOUT: Duration = Duration::from_secs(15);
 
+/// How much longer for each task that it has to read of first.
+const ADMISSION_OF_A_TASK: Duration = Duration::from_millis(2);
+
 /// How long a master waits at most for what the engine has to say about the containers of the process before this one.
 ///
 /// Well below the time after which the master takes the agent for lost.
@@ -107,13 +110,12 @@ impl Agent {
                 frameworks: self.frameworks_of_held_tasks(),
             }),
         };
+        let tasks = u32::try_from(self.tasks.len()).unwrap_or(u32::MAX);
+        let patience = ADMISSION_TIMEOUT + ADMISSION_OF_A_TASK.saturating_mul(tasks);
         let frame = AgentFrame { epoch: self.epoch.0, link: 0, body: Some(body) };
         vec![
             Effect::Send(connection, Box::new(frame)),
-            Effect::ArmTimer {
-                at: now + ADMISSION_TIMEOUT,
-                timer: Timer::AwaitAdmission(connection),
-            },
+            Effect::ArmTimer { at: now + patience, timer: Timer::AwaitAdmission(connection) },
         ]
     }
 
@@ -155,10 +157,7 @@ impl Agent {
 
     pub(super) fn admission_overdue(&mut self, connection: ConnectionId) -> Vec<Effect> {
         if self.link == Link::Opened(connection) {
-            let reason = format!(
-                "the master did not answer the registration within {} s",
-                ADMISSION_TIMEOUT.as_secs()
-            );
+            let reason = "the master did not answer the registration in time".to_owned();
             return self.close(connection, reason, None);
         }
         Vec::new()
@@ -350,9 +349,11 @@ impl Agent {
 }
 
 fn held(task: &Task, agent: &AgentId) -> HeldTask {
+    // Without its `data`, an inspection of many kilobytes: the head follows at once and whole.
+    let slim = |status: &v1::TaskStatus| v1::TaskStatus { data: None, ..status.clone() };
     HeldTask {
         task: task.to_v1(agent),
-        unacknowledged: task.updates.iter().cloned().collect(),
+        unacknowledged: task.updates.iter().map(slim).collect(),
         launch_id: Some(task.launch_id.clone()),
     }
 }

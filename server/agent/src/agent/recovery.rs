@@ -53,6 +53,7 @@ impl Agent {
             checks: Default::default(),
             removals: BTreeSet::new(),
             leaving: None,
+            is_disk_full: false,
             ended: BTreeMap::new(),
             wall: Timestamp::default(),
         };
@@ -94,10 +95,16 @@ impl Agent {
         self.id.as_ref()
     }
 
+    /// The record that a journal needs from every process that continues it as it is.
+    #[must_use]
+    pub fn boot_record(&self) -> Option<Record> {
+        self.boot.clone().map(|boot| Record::V1(Entry::Booted { boot }))
+    }
+
     /// Records from which [`Agent::recover`] builds this very state: the whole journal in its shortest form.
     #[must_use]
     pub fn checkpoint(&self) -> Vec<Record> {
-        let booted = self.boot.clone().map(|boot| Entry::Booted { boot });
+        let booted = self.boot_record().map(|Record::V1(booted)| booted);
         let Some(agent) = self.id.clone() else {
             return booted.map(Record::V1).into_iter().collect();
         };

@@ -41,7 +41,10 @@ impl Master {
             Some(agent_frame::Body::Reregister(reregister)) => self.reregister(link, reregister),
             Some(agent_frame::Body::UpdateStatus(update)) => self.update_status(link, update),
             Some(agent_frame::Body::Pong(_)) => {}
-            None => self.counters.dropped_messages += 1,
+            // Parts are joined before they come here.
+            Some(agent_frame::Body::ReregisterPart(_)) | None => {
+                self.counters.dropped_messages += 1
+            }
         }
     }
 

@@ -124,7 +124,12 @@ impl World {
     /// What the master at the other end wants to read, whatever the agent follows.
     fn epoch_behind(&self, connection: u64, frame: &AgentFrame) -> u64 {
         match frame.body {
-            Some(agent_frame::Body::Register(_) | agent_frame::Body::Reregister(_)) | None => 0,
+            Some(
+                agent_frame::Body::Register(_)
+                | agent_frame::Body::Reregister(_)
+                | agent_frame::Body::ReregisterPart(_),
+            )
+            | None => 0,
             Some(agent_frame::Body::UpdateStatus(_) | agent_frame::Body::Pong(_)) => {
                 let node = self.connections.get(&connection).map(|known| known.node);
                 let master = node.and_then(|node| self.nodes[node].master.as_ref());
@@ -173,6 +178,7 @@ fn brief(frame: &AgentFrame) -> String {
             update.status.message.as_deref().unwrap_or_default(),
             update.status.uuid.as_ref().map(|uuid| uuid[0])
         ),
+        Some(agent_frame::Body::ReregisterPart(_)) => "a part of a re-registration".to_owned(),
         Some(agent_frame::Body::Pong(_)) => "a pong".to_owned(),
         None => "nothing".to_owned(),
     }

@@ -76,6 +76,11 @@ pub(super) fn encode(records: &[Record]) -> Vec<u8> {
     bytes
 }
 
+/// Whether the file has a whole head of the form that is written now, so that records can be added to it.
+pub(super) fn is_of_this_form(bytes: &[u8]) -> bool {
+    bytes.starts_with(MAGIC) && bytes.len() >= FILE_HEAD
+}
+
 /// Reads a file of either form; an empty one has no records.
 pub(super) fn decode(bytes: &[u8]) -> Result<Content, Refusal> {
     if bytes.is_empty() {

@@ -4,6 +4,7 @@ use agent_core::Entry;
 use tempfile::TempDir;
 
 use super::*;
+use crate::agent::tests::small_disk::SmallDisk;
 
 fn acknowledged(task: &str, uuid: u8) -> Record {
     Record::V1(Entry::Acknowledged {
@@ -73,4 +74,54 @@ async fn a_journal_that_is_made_short_in_time_stays_short() {
     }
     assert!(longest < LONG + 5_000_000, "{longest} bytes");
     assert_eq!(std::fs::metadata(&path).unwrap().len(), journal.length);
+}
+
+#[tokio::test]
+async fn what_found_no_space_is_written_later_as_if_nothing_had_been_tried() {
+    let Some(disk) = SmallDisk::of_mebibytes(16) else { return };
+    let path = disk.path().join("journal");
+    let mut journal = Journal::begin(&path, &[admitted()]).await.unwrap();
+    assert!(journal.has_room());
+    disk.fill();
+    let many = vec![acknowledged("a", 1); 10_000];
+    let mut written = vec![admitted()];
+    let full = loop {
+        match journal.append(&many).await {
+            Ok(()) => written.extend(many.iter().cloned()),
+            Err(full) => break full,
+        }
+    };
+    assert!(full.is_disk_full(), "{full}");
+    assert!(written.len() > 50_000, "{} records only in the reserve", written.len());
+    assert!(!journal.has_room());
+    assert!(journal.append(&many).await.unwrap_err().is_disk_full());
+    assert!(journal.rewrite(&[admitted()]).await.unwrap_err().is_disk_full());
+    assert!(!path.with_extension("new").exists());
+    disk.free();
+    journal.append(&many).await.unwrap();
+    written.extend(many);
+    assert_eq!(Journal::read(&path).await.unwrap(), written);
+    assert!(journal.has_room());
+}
+
+#[tokio::test]
+async fn a_journal_is_continued_behind_its_last_whole_record() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("journal");
+    assert!(Journal::resume(&path).await.unwrap().is_none(), "there is none");
+    Journal::begin(&path, &[admitted()])
+        .await
+        .unwrap()
+        .append(&[acknowledged("a", 1)])
+        .await
+        .unwrap();
+    let mut bytes = std::fs::read(&path).unwrap();
+    bytes.extend_from_slice(&format::encode(&[acknowledged("long".repeat(9).as_str(), 2)])[..40]);
+    std::fs::write(&path, &bytes).unwrap();
+    let mut journal = Journal::resume(&path).await.unwrap().unwrap();
+    journal.append(&[acknowledged("b", 3)]).await.unwrap();
+    let records = [admitted(), acknowledged("a", 1), acknowledged("b", 3)];
+    assert_eq!(Journal::read(&path).await.unwrap(), records);
+    std::fs::write(&path, include_bytes!("format/first-form.journal")).unwrap();
+    assert!(Journal::resume(&path).await.unwrap().is_none(), "of another form");
 }

@@ -7,7 +7,7 @@ use prost::Message;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use wire::link::{
-    AcknowledgeUpdate, AgentFrame, KillTask, MAX_FRAME, MasterFrame, Ping, Pong, Register,
+    AcknowledgeUpdate, AgentFrame, Joiner, KillTask, MAX_FRAME, MasterFrame, Ping, Pong, Register,
     Registered, Reregister, Reregistered, RunTask, Terms, UpdateStatus, agent_frame, master_frame,
 };
 use wire::mesos::v1;
@@ -24,6 +24,7 @@ pub(super) struct Master {
 pub(super) struct Connection {
     stream: TcpStream,
     decoder: recordio::Decoder,
+    joiner: Joiner,
     number: u64,
 }
 
@@ -49,7 +50,8 @@ impl Master {
         assert!(head.contains("upgrade: ekiden-agent-link/1\r\n"), "{head}");
         let answer = "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: ekiden-agent-link/1\r\n\r\n";
         stream.write_all(answer.as_bytes()).await.unwrap();
-        Connection { stream, decoder: recordio::Decoder::new(MAX_FRAME), number }
+        let (decoder, joiner) = (recordio::Decoder::new(MAX_FRAME), Joiner::default());
+        Connection { stream, decoder, joiner, number }
     }
 
     /// Takes the agent's first link and admits it as `S0`.
@@ -90,7 +92,11 @@ impl Connection {
         tokio::time::timeout(PATIENCE, async {
             loop {
                 if let Some(frame) = self.decoder.next_frame().unwrap() {
-                    return AgentFrame::decode(frame).unwrap().body.unwrap();
+                    let frame = AgentFrame::decode(frame).unwrap();
+                    match self.joiner.take(frame).unwrap() {
+                        Some(whole) => return whole.body.unwrap(),
+                        None => continue,
+                    }
                 }
                 let mut bytes = BytesMut::with_capacity(64 << 10);
                 assert_ne!(

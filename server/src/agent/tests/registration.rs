@@ -8,7 +8,7 @@ use wire::link::{Refused, agent_frame, master_frame, refused};
 use wire::mesos::v1::TaskState;
 
 use super::master::{Master, docker_task, run_task};
-use super::{Engine, Running, config};
+use super::{Engine, Policy, Running, config};
 
 #[tokio::test]
 async fn an_agent_registers_once_and_comes_back_under_its_id() {
@@ -42,6 +42,45 @@ async fn an_agent_registers_once_and_comes_back_under_its_id() {
     assert_eq!(told.agent_id.value, "S0");
     assert_eq!(told.tasks.len(), 1);
     agent.stop().await;
+}
+
+#[tokio::test]
+async fn an_agent_with_other_resources_keeps_its_id_unless_the_policy_forbids_it() {
+    let (folder, master) = (TempDir::new().unwrap(), Master::listen().await);
+    let with = |resources: &str, reconfiguration| super::AgentConfig {
+        resources: model::Resources::parse(resources).unwrap(),
+        reconfiguration,
+        ..config(&folder, &master, Engine::NoOp)
+    };
+    let (first, more) = ("cpus:4;mem:1024;disk:1000", "cpus:8;mem:1024;disk:1000");
+    let agent = Running::start(with(first, Policy::Equal)).await;
+    let (mut connection, _) = master.admit().await;
+    connection.settle().await;
+    agent.stop().await;
+
+    for (resources, policy) in [(more, Policy::Equal), ("cpus:1;mem:1024", Policy::Additive)] {
+        let (tracker, stop) = (super::TaskTracker::new(), super::CancellationToken::new());
+        let started = super::super::start(with(resources, policy), super::Clock, tracker, stop);
+        let refusal = started.await.err().unwrap().to_string();
+        assert!(refusal.contains("agent `S0` offered `cpus:4; "), "{refusal}");
+        assert!(refusal.contains("does not allow"), "{refusal}");
+    }
+
+    // What was taken once is what the next start is compared with.
+    for (number, resources, policy) in [
+        (2, first, Policy::Equal),
+        (3, more, Policy::Additive),
+        (4, more, Policy::Equal),
+        (5, first, Policy::Any),
+    ] {
+        let agent = Running::start(with(resources, policy)).await;
+        let (mut connection, told) = master.take_back(number).await;
+        assert_eq!(told.agent_id.value, "S0");
+        let offered = model::v1::resources_from_v1(&told.agent.info.resources).unwrap();
+        assert!(offered.contains(&model::Resources::parse(resources).unwrap()));
+        connection.settle().await;
+        agent.stop().await;
+    }
 }
 
 #[tokio::test]

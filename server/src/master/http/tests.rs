@@ -26,6 +26,7 @@ use crate::driver::Journal;
 use crate::master::{MasterConfig, election, links};
 
 mod full;
+mod many_tasks;
 mod suspended;
 
 const JSON: &str = "application/json";

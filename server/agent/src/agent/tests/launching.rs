@@ -310,7 +310,7 @@ fn a_container_made_while_its_launch_is_called_off_is_removed_before_its_end_is_
 }
 
 #[test]
-fn a_start_that_failed_may_have_succeeded_all_the_same_and_is_stopped() {
+fn a_start_that_failed_may_have_succeeded_all_the_same_and_is_removed_at_once() {
     let mut harness = Harness::admitted();
     let launch = launch(&harness.run("nginx.1"));
     harness.apply(Command::ImageReady(launch.task.clone(), launch.container.clone()));
@@ -318,10 +318,10 @@ fn a_start_that_failed_may_have_succeeded_all_the_same_and_is_stopped() {
     let effects =
         harness.apply(Command::LaunchFailed(launch.task, launch.container.clone(), failure));
     let name = format!("mesos-S5.{}", launch.container);
-    assert!(
-        effects.iter().any(|e| matches!(e, Effect::Stop { name: stopped, .. } if *stopped == name))
-    );
-    assert!(harness.pass(60).contains(&Effect::Remove(name)));
+    let told = effects.iter().position(|e| matches!(e, Effect::Journal(_))).unwrap();
+    let removed = effects.iter().position(|e| *e == Effect::Remove(name.clone())).unwrap();
+    assert!(told < removed, "{effects:?}");
+    assert!(!effects.iter().any(|e| matches!(e, Effect::Stop { .. })), "{effects:?}");
 }
 
 #[test]
@@ -383,4 +383,27 @@ fn a_container_that_needed_too_much_memory_fails_for_that_reason() {
     let message = "Container exited with status 137: it needed more memory than its limit";
     assert_eq!(status.message.as_deref(), Some(message));
     assert_eq!(status.limitation.unwrap().resources[0].name, "mem");
+}
+
+#[test]
+fn on_a_full_disk_new_tasks_fail_without_a_record_and_those_here_go_on() {
+    let mut harness = Harness::admitted();
+    let container = harness.running("here");
+    harness.apply(Command::DiskChanged { is_full: true });
+    let effects = harness.run("new");
+    let [Effect::Send(..)] = &effects[..] else { panic!("only the answer: {effects:?}") };
+    let refused = update(&effects);
+    assert_eq!(state_of(&refused), TaskState::Failed);
+    assert_eq!(refused.status.reason, Some(Reason::ContainerLaunchFailed as i32));
+    assert!(refused.status.message.unwrap().contains("the disk of agent S5 is full"));
+    assert!(harness.acknowledge("new", &refused.status.uuid.unwrap()).is_empty());
+
+    assert_eq!(state_of(&update(&harness.run("here"))), TaskState::Running, "a known task");
+    harness.acknowledge_head("here");
+    assert!(harness.kill("here", None).iter().any(|e| matches!(e, Effect::Stop { .. })));
+    harness.ended("here", &container, 0);
+    assert_eq!(harness.state("here"), TaskState::Killed);
+
+    harness.apply(Command::DiskChanged { is_full: false });
+    launch(&harness.run("newer"));
 }

@@ -180,3 +180,18 @@ fn an_acknowledgement_for_another_update_changes_nothing() {
     assert_eq!(harness.acknowledge("nginx.1", &uuid).len(), 1);
     assert!(harness.acknowledge("nginx.1", &uuid).is_empty(), "twice");
 }
+
+#[test]
+fn a_re_registration_carries_no_data_and_the_updates_that_follow_it_do() {
+    let mut harness = Harness::admitted();
+    let launch = launch(&harness.run("nginx.1"));
+    harness.apply(Command::ImageReady(launch.task.clone(), launch.container.clone()));
+    harness.acknowledge_head("nginx.1");
+    harness.apply(Command::ContainerLaunched(launch.task, launch.container, inspection()));
+    harness.close();
+    let (told, effects) = harness.reconnect();
+    let [waiting] = &told.tasks[0].unacknowledged[..] else { panic!("{told:?}") };
+    let sent = update(&effects).status;
+    assert_eq!((&waiting.data, &waiting.uuid), (&None, &sent.uuid));
+    assert!(sent.data.is_some());
+}

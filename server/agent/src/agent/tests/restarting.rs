@@ -341,3 +341,21 @@ fn a_task_that_a_listing_does_not_show_goes_on() {
     assert!(updates(&effects).is_empty());
     assert_eq!(harness.state("nginx.1"), TaskState::Running);
 }
+
+#[test]
+fn what_a_failed_launch_has_left_in_the_engine_goes_at_once_also_after_a_restart() {
+    for state in [FoundState::Created, FoundState::Running, FoundState::Exited] {
+        let mut harness = Harness::admitted();
+        let ran = harness.running("ran");
+        harness.ended("ran", &ran, 0);
+        let lost = launch(&harness.run("nginx.1"));
+        harness.apply(Command::ImageReady(lost.task.clone(), lost.container.clone()));
+        let failure = crate::LaunchFailure::Failed("no answer within 60 s".to_owned());
+        harness.apply(Command::LaunchFailed(lost.task, lost.container.clone(), failure));
+        harness.restart();
+        let list = vec![found(&lost.container, state), found(&ran, FoundState::Exited)];
+        let effects = harness.apply(Command::ContainersFound(list));
+        let removed: Vec<_> = effects.iter().filter(|e| matches!(e, Effect::Remove(_))).collect();
+        assert_eq!(removed, [&Effect::Remove(format!("mesos-S5.{}", lost.container))], "{state:?}");
+    }
+}
