@@ -189,6 +189,17 @@ pub fn waiting_sentence(lang: Lang, running: u32, wanted: u32, waits: u32) -> St
     }
 }
 
+/// "0 of 1 instances run. One waits after a failure:"
+pub fn delayed_sentence(lang: Lang, running: u32, wanted: u32, waits: u32) -> String {
+    match lang {
+        Lang::En if waits == 1 => {
+            format!("{running} of {wanted} instances run. One waits after a failure:")
+        }
+        Lang::En => format!("{running} of {wanted} instances run. {waits} wait after a failure:"),
+        Lang::ZhCn => format!("{running} / {wanted} 个实例运行中，{waits} 个因失败推迟启动："),
+    }
+}
+
 /// "18 offers seen, 18 declined".
 pub fn offers_seen(lang: Lang, seen: u64, declined: u64) -> String {
     match lang {

@@ -52,18 +52,23 @@ fn Sentence(item: Memo<QueueItem>, detail: Memo<AppDetail>) -> impl IntoView {
         let (running, wanted) =
             detail.with(|detail| (detail.row.tally.running, detail.row.tally.wanted));
         item.with(|item| {
-            let reason = match cause(item) {
+            let cause = cause(item);
+            let is_constraint = cause == Cause::Stage("UnfulfilledConstraint".to_owned());
+            let sentence = match cause {
+                Cause::BackOff(_) => phrases::delayed_sentence,
+                Cause::NoOffer | Cause::Stage(_) | Cause::Mixed => phrases::waiting_sentence,
+            };
+            let sentence = sentence(lang, running, wanted, item.count);
+            let reason = match cause {
                 Cause::BackOff(seconds) => phrases::retry_in(lang, seconds),
                 Cause::NoOffer => phrases::no_offer_yet(lang).to_owned(),
                 Cause::Stage(reason) => phrases::reject_reason(lang, &reason),
                 Cause::Mixed => phrases::mixed_reasons(lang).to_owned(),
             };
-            let is_constraint = cause(item) == Cause::Stage("UnfulfilledConstraint".to_owned());
             let constraints = is_constraint.then(|| {
                 let all = constraints(item).into_iter();
                 all.map(|text| view! { " "<code>{text}</code> }).collect_view()
             });
-            let sentence = phrases::waiting_sentence(lang, running, wanted, item.count);
             view! { <b>{sentence}</b>" "{reason}{constraints} }
         })
     };
@@ -224,12 +229,12 @@ fn Changes(detail: Memo<AppDetail>) -> impl IntoView {
         if scaling == configuration {
             view! { <span class="muted">{words.no_scaling}</span> }.into_any()
         } else {
-            view! { {format::iso(scaling)}" ("<TimeAgo at=Some(scaling)/>")" }.into_any()
+            view! { <span class="nowrap">{format::iso(scaling)}</span>" ("<TimeAgo at=Some(scaling)/>")" }.into_any()
         }
     };
     let configuration = move || {
         let (_, configuration) = times.get();
-        view! { {format::iso(configuration)}" ("<TimeAgo at=Some(configuration)/>")" }
+        view! { <span class="nowrap">{format::iso(configuration)}</span>" ("<TimeAgo at=Some(configuration)/>")" }
     };
     view! {
         <section class="panel">

@@ -360,10 +360,15 @@ pub(super) fn AppState(row: Memo<AppRow>) -> impl IntoView {
     let words = AppWords::here();
     let lang = Boot::here().lang;
     let status = Memo::new(move |_| row.with(|row| row.status));
+    let path = use_location().pathname;
     let note = Memo::new(move |_| row.with(|row| (row.status, row.delay_seconds, row.step)));
     let note = move || match note.get() {
         (AppStatus::Waiting, ..) => {
             let href = row.with(|row| place::tab(&row.id, place::Tab::Debug));
+            // The answer needs no link to itself.
+            if path.with(|path| *path == href) {
+                return ().into_any();
+            }
             view! { <span class="sub ind"><a href=href>{words.why_waiting}</a></span> }.into_any()
         }
         (AppStatus::Delayed, Some(seconds), _) => {

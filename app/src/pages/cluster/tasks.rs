@@ -119,7 +119,7 @@ fn TaskRows(scope: TaskScope, links: ListLinks, rows: Memo<Vec<TaskRow>>) -> imp
         view! { <SortHead links=links column=column label=label default="started"/> }
     };
     view! {
-        <table class="tbl to-cards" data-testid=slug>
+        <table class="tbl to-cards tasks" data-testid=slug>
             <caption class="sr">{title}</caption>
             <thead>
                 <tr>

@@ -35,7 +35,7 @@ pub(super) fn Files(
                     <thead>
                         <tr>
                             <th scope="col">{words.file_name}</th>
-                            <th scope="col">{words.mode}</th>
+                            <th scope="col" class="small">{words.mode}</th>
                             <th scope="col" class="num">{words.size}</th>
                             <th scope="col" class="num">{words.modified}</th>
                             <th scope="col"><span class="sr">{ShellWords::here().download}</span></th>
