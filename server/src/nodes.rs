@@ -302,7 +302,6 @@ pub(crate) async fn agent(flags: AgentFlags) -> anyhow::Result<()> {
         commands: agent::Commands {
             are_run: flags.containerizers.iter().any(|name| name.trim() == "mesos"),
             switch_user: flags.switch_user,
-            bound_cpu: flags.cgroups_enable_cfs,
             environment: flags.executor_environment_variables.clone().unwrap_or_default().0,
         },
         docker_socket: flags.docker_socket.clone(),

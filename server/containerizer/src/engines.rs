@@ -10,7 +10,7 @@ use agent_core::container::{ContainerSpec, Exit, FoundContainer, Inspection, Kin
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
-use crate::{Containerizer, EngineInfo, Error};
+use crate::{Containerizer, EngineInfo, Error, Pull};
 
 /// The engines of one agent.
 #[derive(Debug, Clone, Default)]
@@ -54,8 +54,8 @@ impl Containerizer for Engines {
         async { self.docker()?.probe().await }.boxed()
     }
 
-    fn pull<'a>(&'a self, image: &'a str, force: bool) -> BoxFuture<'a, Result<(), Error>> {
-        async move { self.docker()?.pull(image, force).await }.boxed()
+    fn pull<'a>(&'a self, order: &'a Pull<'a>) -> BoxFuture<'a, Result<(), Error>> {
+        async move { self.docker()?.pull(order).await }.boxed()
     }
 
     fn create<'a>(&'a self, spec: &'a ContainerSpec) -> BoxFuture<'a, Result<(), Error>> {

@@ -49,7 +49,10 @@ impl Master {
             agent_frame::Body::Reregister(reregister) => {
                 (AgentId::parse(&reregister.agent_id.value).ok(), &reregister.agent)
             }
-            agent_frame::Body::UpdateStatus(_) | agent_frame::Body::Pong(_) => return false,
+            // Parts are joined before they get here.
+            agent_frame::Body::ReregisterPart(_)
+            | agent_frame::Body::UpdateStatus(_)
+            | agent_frame::Body::Pong(_) => return false,
         };
         if id.is_some_and(|id| self.comes_as_stored(&id, description)) {
             return false;

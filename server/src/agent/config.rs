@@ -65,8 +65,6 @@ pub(crate) struct Commands {
     pub(crate) are_run: bool,
     /// Whether each runs as its own user.
     pub(crate) switch_user: bool,
-    /// Whether none gets more processor time than its `cpus`.
-    pub(crate) bound_cpu: bool,
     /// Variables that all of them get.
     pub(crate) environment: Vec<(String, String)>,
 }

@@ -17,7 +17,7 @@ fn frames_cross_the_link() {
         MasterFrame { epoch: 7, link: 2, body: Some(master_frame::Body::RunTask(Box::new(run))) };
     let mut decoder = Decoder::new(MAX_FRAME);
     decoder.feed(&recordio::encode(&frame.encode_to_vec()));
-    let received = decoder.next_frame().unwrap().unwrap();
+    let received = decoder.next_frame().expect("no frame is too long").unwrap();
     assert_eq!(MasterFrame::decode(received).unwrap(), frame);
 }
 
@@ -53,8 +53,9 @@ fn crossed(frame: AgentFrame) -> Vec<AgentFrame> {
     let mut received = Vec::new();
     for part in split(frame) {
         decoder.feed(&recordio::encode(&part.encode_to_vec()));
-        while let Some(bytes) = decoder.next_frame().unwrap() {
-            received.extend(joiner.take(AgentFrame::decode(bytes).unwrap()).unwrap());
+        while let Some(bytes) = decoder.next_frame().expect("no frame is too long") {
+            let frame = AgentFrame::decode(bytes).expect("it is whole");
+            received.extend(joiner.take(frame).expect("the parts follow one another"));
         }
     }
     received

@@ -178,8 +178,7 @@ impl Agent {
         outcome: &Outcome,
     ) -> Vec<Effect> {
         let status = outcome.status(&plan.question);
-        let told =
-            self.tasks.get(key).and_then(|task| told(task, |status| status.check_status.clone()));
+        let told = self.tasks.get(key).and_then(|task| told(task, |status| status.check_status));
         if told.as_ref() == Some(&status) {
             return Vec::new();
         }
@@ -211,9 +210,7 @@ impl Agent {
         };
         News {
             healthy: news.healthy.or_else(|| told_health(task)),
-            check_status: news
-                .check_status
-                .or_else(|| told(task, |status| status.check_status.clone())),
+            check_status: news.check_status.or_else(|| told(task, |status| status.check_status)),
             ..news
         }
     }

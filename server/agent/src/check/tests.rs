@@ -126,7 +126,7 @@ fn commands_are_run_by_a_shell_or_as_they_are() {
         };
         match super::command(Some(&command)).unwrap() {
             Question::Command { line, .. } => line,
-            other => panic!("{other:?}"),
+            other @ (Question::Http { .. } | Question::Tcp { .. }) => panic!("{other:?}"),
         }
     };
     assert_eq!(line(None, "test -f /ok", &[]), ["/bin/sh", "-c", "test -f /ok"]);

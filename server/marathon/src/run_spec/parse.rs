@@ -14,7 +14,7 @@ use serde_json::Value;
 use wire::marathon::{PostedApp, PostedUnreachableStrategy};
 
 use super::{
-    Backoff, Command, Container, KillSelection, Refusal, RunSpec, UnreachableStrategy,
+    Backoff, Command, Container, KillSelection, Networking, Refusal, RunSpec, UnreachableStrategy,
     UpgradeStrategy, Violations, migrate, schema,
 };
 use crate::environment;

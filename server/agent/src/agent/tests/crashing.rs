@@ -17,9 +17,7 @@ use wire::mesos::v1;
 use super::harness::{EPOCH, framework, inspection, terms};
 use crate::container::{Exit, FoundContainer, FoundState, Kind, ProcessExit};
 use crate::fixtures::{marathon, nginx_task, settings, shell_task};
-use crate::{
-    Agent, Command, ConnectionId, Effect, Launch, LaunchFailure, Record, TaskKey, Timer, Watched,
-};
+use crate::{Agent, Command, ConnectionId, Effect, LaunchFailure, Record, TaskKey, Timer, Watched};
 
 /// The process is gone.
 #[derive(Debug)]

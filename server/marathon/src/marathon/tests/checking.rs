@@ -310,7 +310,7 @@ fn what_mesos_finds_is_taken_as_it_is_told() {
         matches!(event, Event::FailedHealthCheck(_) | Event::HealthStatusChanged(_))
     };
     assert!(!world.events.iter().any(is_check_event), "only Marathon's own checks are told");
-    assert_eq!(world.live_tasks(), [task.clone()], "Mesos kills, not Marathon");
+    assert_eq!(world.live_tasks(), std::slice::from_ref(&task), "Mesos kills, not Marathon");
 }
 
 fn ready_app(name: &str) -> Value {

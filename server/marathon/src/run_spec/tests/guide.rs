@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{nginx, refused, rendered, spec, with};
+use super::{nginx, rendered, spec, with};
 use crate::run_spec::{Command, Networking};
 
 fn fixture(text: &str) -> Value {
