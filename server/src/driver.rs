@@ -8,8 +8,9 @@
 //! Invariant: nothing that depends on a write leaves this task before the write has committed. When a write
 //! fails the driver ends and the core is dropped with all that was speculative in it. Without a lease the
 //! driver is suspended: it releases nothing and applies nothing, keeps its core, and goes on with the lease.
-//! While the disk is full it holds back the first batch that has writes, and takes no more commands, until
-//! there is room; whoever brings a change from outside is refused before, by whom it is brought to.
+//! While the disk is full, whoever brings a change from outside is refused before, by whom it is brought to;
+//! what the core must write without being asked goes on into the rest of the log's segment, one batch at a time.
+//! A batch that does not fit there any more is held back, and no more commands are taken, until there is room.
 //!
 //! The driver knows no domain, no HTTP and no raft: [`Core`], [`Ports`] and [`Journal`] stand for them.
 
@@ -248,8 +249,9 @@ where
     let mut waiting = VecDeque::new();
     let (lease, storage) = (inbox.lease.clone(), journal.storage());
     // A batch whose writes are not proposed yet; mostly for no longer than one turn.
-    let mut held = None;
+    let mut held: Option<(Batch<C::Effect>, C::Snapshot)> = None;
     loop {
+        let held_bytes = held.as_ref().map_or(0, |(batch, _)| batch.bytes);
         tokio::select! {
             biased;
             () = stop.cancelled() => return Ended::Stopped,
@@ -266,8 +268,11 @@ where
                     ports.release(effect);
                 }
             }
-            () = storage.room(), if held.is_some() => {
-                if let Some((writes, effects, snapshot)) = held.take() {
+            // On a full disk one batch at a time, so that what is left was measured after the one before.
+            () = storage.room_for(held_bytes),
+                if held.is_some() && (in_flight.is_empty() || !storage.is_full()) =>
+            {
+                if let Some((Batch { writes, effects, .. }, snapshot)) = held.take() {
                     let pending = journal.propose(writes).await;
                     in_flight.push_back(committed(Some(pending), effects, snapshot));
                 }
@@ -279,11 +284,11 @@ where
                 if !is_held_before(&lease, &stop).await {
                     return Ended::Stopped;
                 }
-                let (writes, effects) = apply_batch(&mut core, &mut waiting, &now);
-                if writes.is_empty() {
-                    in_flight.push_back(committed(None, effects, core.snapshot()));
+                let batch = apply_batch(&mut core, &mut waiting, &now);
+                if batch.writes.is_empty() {
+                    in_flight.push_back(committed(None, batch.effects, core.snapshot()));
                 } else {
-                    held = Some((writes, effects, core.snapshot()));
+                    held = Some((batch, core.snapshot()));
                 }
             }
         }
@@ -302,31 +307,40 @@ async fn is_held_before(lease: &Lease, stop: &CancellationToken) -> bool {
     }
 }
 
+/// What commands that were applied together ask for.
+struct Batch<E> {
+    writes: Vec<RecordWrite>,
+    /// Of the writes.
+    bytes: usize,
+    /// All the others.
+    effects: Vec<E>,
+}
+
 /// Applies commands until their writes are many bytes; splits the writes from the other effects.
 fn apply_batch<C: Core>(
     core: &mut C,
     waiting: &mut VecDeque<C::Command>,
     now: impl Fn() -> Instant,
-) -> (Vec<RecordWrite>, Vec<C::Effect>)
+) -> Batch<C::Effect>
 where
     C::Effect: Persisting,
 {
-    let (mut writes, mut others) = (Vec::new(), Vec::new());
-    let mut bytes = 0;
-    while bytes < BATCH_BYTES
+    let mut batch = Batch { writes: Vec::new(), bytes: 0, effects: Vec::new() };
+    while batch.bytes < BATCH_BYTES
         && let Some(command) = waiting.pop_front()
     {
         for effect in core.apply(now(), command) {
             match effect.into_write() {
                 Ok(write) => {
-                    bytes += write.path.len() + write.value.as_ref().map_or(0, bytes::Bytes::len);
-                    writes.push(write);
+                    let value = write.value.as_ref().map_or(0, bytes::Bytes::len);
+                    batch.bytes += write.path.len() + value;
+                    batch.writes.push(write);
                 }
-                Err(other) => others.push(other),
+                Err(other) => batch.effects.push(other),
             }
         }
     }
-    (writes, others)
+    batch
 }
 
 /// Gives the effects and the snapshot of a batch back once its writes have committed.

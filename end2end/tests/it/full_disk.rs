@@ -24,6 +24,8 @@ const APP_BYTES: usize = 700_000;
 const MOST_APPS: usize = 64;
 /// What clients are told.
 const REASON: &str = "the disk is full: the log cannot grow";
+/// What the master logs of an agent that it cannot admit.
+const TURNED_AWAY: &str = "asked an agent at ";
 const BANNER: &str = r#"data-testid="disk-strip""#;
 
 /// A master alone on a small disk, and the apps that it has acknowledged.
@@ -167,6 +169,15 @@ impl Story {
         self.disk.fill()?;
         let refused = self.post_until_refused(3).await?;
         self.check_full().await.context("the disk is full")?;
+        // Its admission would have to be stored. The master goes on, and asks it again and again to come back.
+        let _agent = self.nodes.agent()?;
+        until("a new agent was asked to come back twice", PATIENCE, async || {
+            let asked = self.nodes.log("master").matches(TURNED_AWAY).count();
+            ensure!(asked >= 2, "it was asked {asked} times");
+            Ok(())
+        })
+        .await?;
+        self.check_full().await.context("with a new agent")?;
 
         self.restart().await.context("a restart on the full disk")?;
         until("the new process has noticed that the disk is full", PATIENCE, async || {
@@ -182,6 +193,12 @@ impl Story {
         until("there is room again", PATIENCE, async || {
             let shown = self.banners().await?;
             ensure!(shown == [false; 2], "banners: {shown:?}");
+            Ok(())
+        })
+        .await?;
+        until("the agent is admitted", PATIENCE, async || {
+            let slaves = get(&self.nodes.mesos("/slaves")).await?.expect(200)?;
+            ensure!(slaves["slaves"][0]["active"] == true, "{slaves}");
             Ok(())
         })
         .await?;

@@ -92,7 +92,7 @@ impl Ports for Answers {
 }
 
 struct Cluster {
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
     node: Node,
     leadership: Leadership,
 }
@@ -110,7 +110,7 @@ impl Cluster {
         let node = Node::start(config).await.unwrap();
         let session = node.session();
         let leadership = session.campaign(Election::Mesos, bytes::Bytes::new()).await.unwrap();
-        Self { _folder: folder, node, leadership }
+        Self { folder, node, leadership }
     }
 
     fn journal(&self) -> Fenced {
@@ -301,7 +301,7 @@ impl Journal for Unwatched {
 async fn a_deposed_leaders_driver_is_silent_until_it_is_dropped() {
     let cluster = Cluster::start().await;
     let mut running = run_adder(cluster.journal());
-    let Cluster { _folder, node: _node, leadership } = cluster;
+    let Cluster { folder: _folder, node: _node, leadership } = cluster;
     leadership.resign().await;
     let answer = add(&running.handle, Add::Lightly).await;
     assert!(futures_util::poll!(&mut Box::pin(running.handle.lease().held())).is_pending());
@@ -317,7 +317,7 @@ async fn a_deposed_leaders_driver_is_silent_until_it_is_dropped() {
 async fn a_driver_whose_write_the_fence_refuses_ends() {
     let cluster = Cluster::start().await;
     let running = run_adder(Unwatched(cluster.journal()));
-    let Cluster { _folder, node, leadership } = cluster;
+    let Cluster { folder: _folder, node, leadership } = cluster;
     leadership.resign().await;
     let answer = add(&running.handle, Add::Durably).await;
     assert!(answer.await.is_err());

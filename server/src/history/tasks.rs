@@ -110,7 +110,17 @@ impl Seen {
                 records.push(self.record(snapshot, framework, &task, now));
             }
         }
+        self.forget(snapshot);
         records
+    }
+
+    /// Forgets frameworks that the master has forgotten, once there are any.
+    fn forget(&mut self, snapshot: &Snapshot) {
+        let (running, completed) = (&snapshot.frameworks, &snapshot.completed_frameworks);
+        if self.newest.len() > running.len() + completed.len() {
+            let is_completed = |id| completed.iter().any(|framework| framework.id == *id);
+            self.newest.retain(|id, _| running.contains_key(id) || is_completed(id));
+        }
     }
 
     /// The completed tasks of `framework` after the newest that was recorded, oldest first.

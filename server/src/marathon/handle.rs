@@ -74,12 +74,17 @@ impl Handle {
         &self.0.config
     }
 
-    /// `host:port` of the leading Marathon, if one is known. A suspended leader knows of none.
+    /// `host:port` of the leading Marathon, if one is known that answers. A suspended leader knows of none, and neither
+    /// does a process that is elected and has not recovered yet, or that stays elected because it cannot withdraw.
     pub(crate) fn leader(&self) -> Option<String> {
-        if self.0.core.borrow().as_ref().is_some_and(|core| !core.lease().is_held()) {
-            return None;
+        let leads = self.0.core.borrow().as_ref().map(|core| core.lease().is_held());
+        let leader = self.0.leader.borrow();
+        let leader = leader.as_ref().map(|content| String::from_utf8_lossy(content).into_owned());
+        match leads {
+            Some(true) => leader,
+            Some(false) => None,
+            None => leader.filter(|leader| *leader != self.0.config.address()),
         }
-        self.0.leader.borrow().as_ref().map(|content| String::from_utf8_lossy(content).into_owned())
     }
 
     /// The latest stored state; `None` while this process does not lead or is suspended.
@@ -190,6 +195,18 @@ impl Replies {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_process_without_a_core_is_no_leader_and_knows_others() {
+        let (_core, core) = watch::channel(None);
+        let (leads, leader) = watch::channel(Some(Bytes::from_static(b"m1:8080")));
+        let config = MarathonConfig::new("m1", 8080);
+        let (replies, events) = (Replies::default(), Events::new(1));
+        let handle = Handle::new(config, Clock, core, leader, replies, events, Storage::endless());
+        assert_eq!(handle.leader(), None);
+        leads.send_replace(Some(Bytes::from_static(b"m2:8080")));
+        assert_eq!(handle.leader().as_deref(), Some("m2:8080"));
+    }
 
     #[tokio::test]
     async fn an_answer_reaches_the_one_who_waits_for_it() {

@@ -109,7 +109,7 @@ pub(crate) async fn serve<J: Journal>(
         ports.release(effect);
     }
     shared.leading.store(Some(Arc::clone(&leading)));
-    let clock = shared.clock;
+    let (clock, storage) = (shared.clock, journal.storage());
     let driver = driver::run(master, inbox, ports, journal, move || clock.now(), over.0.clone());
     tokio::select! {
         ended = driver => match ended {
@@ -118,6 +118,7 @@ pub(crate) async fn serve<J: Journal>(
             Ended::WriteFailed(error) => error!("the master could not store its state: {error}"),
         },
         () = Arc::clone(&leading).run_timers() => {}
+        () = leading.tell_storage(storage) => {}
         () = republish(&leading, publish) => {}
     }
 }

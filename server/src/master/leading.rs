@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use coordination::Storage;
 use master_core::{Command, Master, Reply, Snapshot};
 use model::RequestId;
 use tokio_util::sync::CancellationToken;
@@ -90,6 +91,19 @@ impl Leading {
         tokio::select! {
             reply = reply => reply.map_err(|_| Busy::Stopped),
             () = self.over.cancelled() => Err(Busy::Stopped),
+        }
+    }
+
+    /// Tells the core whenever there is no room to store changes, and when there is room again.
+    pub(crate) async fn tell_storage(&self, mut storage: Storage) {
+        let mut told = false;
+        loop {
+            let is_full = storage.is_full();
+            if is_full != told && self.send(Command::Storage { is_full }).await.is_err() {
+                return;
+            }
+            told = is_full;
+            storage.changed().await;
         }
     }
 

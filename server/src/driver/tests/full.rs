@@ -62,3 +62,38 @@ async fn a_driver_that_waits_for_room_can_be_stopped() {
     assert_eq!(running.ended.await.unwrap(), Ended::Stopped);
     assert!(waiting.await.is_err());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn on_a_full_disk_what_must_be_written_goes_into_what_is_left_of_the_log() {
+    let cluster = Cluster::start().await;
+    // The next segment cannot be made: its temporary name is taken.
+    let taken = cluster.folder.path().join("log/0000000002.new");
+    std::fs::create_dir(&taken).unwrap();
+    let running = run_adder(cluster.journal());
+    let mut storage = cluster.node.session().storage().clone();
+    // Half of the segment.
+    let mut sum = 0;
+    for _ in 0..4 {
+        sum += 1;
+        assert_eq!(add(&running.handle, Add::Bulky).await.await.unwrap(), sum);
+    }
+    while !storage.is_full() {
+        storage.changed().await;
+    }
+    // Nobody from outside asked for these.
+    for _ in 0..20 {
+        sum += 1;
+        assert_eq!(add(&running.handle, Add::Durably).await.await.unwrap(), sum);
+    }
+    // What would leave too little waits, and nothing fails.
+    let mut large = add(&running.handle, Add::Bulky).await;
+    for _ in 0..1_000 {
+        tokio::task::yield_now().await;
+    }
+    assert!(large.try_recv().is_err());
+    assert!(!running.ended.is_finished());
+    std::fs::remove_dir(&taken).unwrap();
+    assert_eq!(large.await.unwrap(), sum + 1);
+    running.stop.cancel();
+    assert_eq!(running.ended.await.unwrap(), Ended::Stopped);
+}

@@ -54,10 +54,15 @@ pub(super) async fn call(shared: Arc<Shared>, request: Request) -> Response {
         let problem = format!("Failed to validate scheduler::Call: {problem}");
         return answer::text(StatusCode::BAD_REQUEST, problem);
     }
+    // These are stored before they are answered.
+    let is_stored = matches!(
+        call.r#type(),
+        call::Type::Subscribe | call::Type::Teardown | call::Type::UpdateFramework
+    );
+    if is_stored && shared.storage.is_full() {
+        return answer::disk_full();
+    }
     if call.r#type() == call::Type::Subscribe {
-        if shared.storage.is_full() {
-            return answer::disk_full();
-        }
         return subscribe(leading, &parts.headers, call).await;
     }
     if call.r#type() == call::Type::Unknown {

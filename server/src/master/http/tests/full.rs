@@ -36,6 +36,15 @@ async fn on_a_full_disk_subscriptions_and_teardowns_answer_503_with_the_reason_u
         cluster.send(request, format!("frameworkId={framework}"))
     };
     assert_eq!(said(teardown().await).await, refused);
+    let id = json!({"value": framework});
+    let end = json!({"type": "TEARDOWN", "framework_id": id});
+    let update = json!({
+        "type": "UPDATE_FRAMEWORK", "framework_id": id,
+        "update_framework": {"framework_info": {"user": "u", "name": "n", "id": id}},
+    });
+    for call in [end, update] {
+        assert_eq!(cluster.post(Some(&stream), &call).await, refused, "{call}");
+    }
     // Reads go on, and so do calls of a framework that is subscribed.
     let state = cluster.get_json("/state").await;
     assert_eq!(state["frameworks"][0]["id"], *framework);
