@@ -165,7 +165,7 @@ mod tests {
         let refusing = asks.answer(Err(WriteError::DiskFull));
         let (started, refused) = tokio::join!(starting, refusing);
         assert_eq!(started, Ok(()));
-        assert_eq!(refused.unwrap().records, [raise.clone()]);
+        assert_eq!(refused.unwrap().records, std::slice::from_ref(&raise));
         full.send_replace(false);
         // The session may be closed while it waits; then its successor does it.
         let closed = Refusal::SessionClosed { session: SessionId(1) };

@@ -48,7 +48,7 @@ impl Error {
     pub(crate) fn is_disk_full(&self) -> bool {
         match self {
             Self::Io { source, .. } => journal::is_disk_full(source),
-            Self::InUse(_) | Self::Reconfigured { .. } => false,
+            Self::InUse(_) | Self::NoUser(_) | Self::Reconfigured { .. } => false,
             Self::Journal(error) => error.is_disk_full(),
         }
     }

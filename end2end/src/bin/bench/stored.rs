@@ -146,7 +146,10 @@ impl Cluster {
             match effect {
                 Effect::Persist(write) => writes.push(write),
                 Effect::Call(call) => self.take(call),
-                Effect::WakeAt(_) | Effect::Reply { .. } | Effect::Publish(_) => {}
+                Effect::WakeAt(_)
+                | Effect::Reply { .. }
+                | Effect::Publish(_)
+                | Effect::Probe(_) => {}
             }
         }
         if writes.is_empty() { Ok(()) } else { self.store(writes).await }

@@ -203,7 +203,7 @@ impl Marathon {
         let checks = definition.as_ref().map_or(&[][..], |known| known.spec.health_checks());
         let of_mesos = |check: &HealthCheck| check.prober() == Prober::Mesos;
         let Some(number) = checks.iter().position(of_mesos) else {
-            return std::mem::replace(&mut instance.healthy, Some(is_healthy)) != Some(is_healthy);
+            return instance.healthy.replace(is_healthy) != Some(is_healthy);
         };
         let known = instance.checks.results.get(number).and_then(Option::as_ref);
         // Anything but a report of the check repeats what was reported before.

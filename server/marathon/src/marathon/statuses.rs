@@ -68,7 +68,9 @@ impl Marathon {
             self.publish(event);
         }
         let is_alive = matches!(news, News::Lives(_));
-        let is_told = !(is_alive && self.told_health(&mut instance, update)) && !is_event;
+        // Its health is taken in whatever else the update says.
+        let is_health_news = is_alive && self.told_health(&mut instance, update);
+        let is_told = !is_event && !is_health_news;
         match news {
             News::Ended(condition) => self.ended(instance, update, condition),
             // Told before or not: its time may have come.
