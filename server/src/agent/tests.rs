@@ -25,7 +25,8 @@ use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
 
 use self::master::Master;
-use super::{AgentConfig, Engine, Policy, Retention};
+use super::reconfiguration::Policy;
+use super::{AgentConfig, Engine, Retention};
 use crate::clock::Clock;
 
 /// An agent in this process, with its folder.
