@@ -32,7 +32,6 @@ use tokio_util::task::TaskTracker;
 use tracing::{error, info, warn};
 
 pub(crate) use self::config::{AgentConfig, Commands, Engine, Retention};
-pub(crate) use self::reconfiguration::Policy;
 
 use self::driver::Driver;
 use self::engine::Containers;

@@ -27,13 +27,11 @@ use wire::recordio;
 
 use crate::cluster_secret::{ClusterSecret, Nonce, Nonces, Proof, Side};
 
-/// Orders that wait for the link's task; when full, the connection is given up and the re-registration tells everything.
-const QUEUE: usize = 8_192;
-
-/// Frames that wait for a master that is slow to read; with more the connection is given up.
+/// Orders that wait for the link's task, and frames that wait for a master that is slow to read; with more the connection is given up,
+/// and the re-registration tells everything.
 ///
-/// On a new link there is one for every task that has something to tell.
-const WAITING: usize = 262_144;
+/// On a new link there is one for every task that has something to tell, all at once.
+const QUEUE: usize = 262_144;
 
 /// Bytes that are made ready to be written; the frames behind them share what the agent holds anyway.
 const READY: usize = 1 << 20;
@@ -282,7 +280,7 @@ impl Client {
                     if let Some(retry_after) = outgoing.take(&mut orders) {
                         return (heard, Ok(retry_after));
                     }
-                    if outgoing.waiting.len() > WAITING {
+                    if outgoing.waiting.len() > QUEUE {
                         return (heard, Err(Error::Overrun));
                     }
                 }

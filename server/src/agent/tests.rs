@@ -26,7 +26,8 @@ use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
 
 use self::master::Master;
-use super::{AgentConfig, Commands, Engine, Policy, Retention};
+use super::reconfiguration::Policy;
+use super::{AgentConfig, Commands, Engine, Retention};
 use crate::clock::Clock;
 
 /// An agent in this process, with its folder.
