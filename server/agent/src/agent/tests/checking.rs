@@ -1,6 +1,7 @@
 //! Checks from the first question to the end of the task (mesos.md §5.4).
 
 use model::TaskState;
+use wire::link::{Ping, master_frame};
 use wire::mesos::v1;
 use wire::mesos::v1::task_status::Reason;
 
@@ -40,6 +41,16 @@ fn running(info: v1::TaskInfo) -> (Harness, model::ContainerId) {
     (harness, launch.container)
 }
 
+/// Lets time pass second by second; the master pings meanwhile.
+fn pass(harness: &mut Harness, seconds: u64) -> Vec<Effect> {
+    let mut effects = Vec::new();
+    for _ in 0..seconds {
+        harness.answer(master_frame::Body::Ping(Ping::default()));
+        effects.extend(harness.pass(1));
+    }
+    effects
+}
+
 fn probe(effects: &[Effect]) -> Option<Probe> {
     effects.iter().find_map(|effect| match effect {
         Effect::Probe(probe) => Some(Probe::clone(probe)),
@@ -55,8 +66,8 @@ fn answer(harness: &mut Harness, probe: &Probe, outcome: Outcome) -> Vec<Effect>
 #[test]
 fn a_task_is_asked_in_its_time_and_its_health_is_told() {
     let (mut harness, container) = running(checked("t"));
-    assert_eq!(probe(&harness.pass(14)), None);
-    let first = probe(&harness.pass(1)).unwrap();
+    assert_eq!(probe(&pass(&mut harness, 14)), None);
+    let first = probe(&pass(&mut harness, 1)).unwrap();
     let path = "/health".to_owned();
     assert_eq!(first.question, Question::Http { is_tls: false, port: 80, path, is_v6: false });
     assert_eq!((&first.container, first.kind), (&container, CheckKind::Health));
@@ -68,30 +79,34 @@ fn a_task_is_asked_in_its_time_and_its_health_is_told() {
     assert_eq!(network.ip_addresses[0].ip_address(), "172.17.0.2", "the container's own address");
     harness.acknowledge_head("t");
     // Answered: again after the interval; and the overdue timer of the first question asks nothing.
-    let second = probe(&harness.pass(10)).unwrap();
+    let second = probe(&pass(&mut harness, 10)).unwrap();
     assert!(updates(&answer(&mut harness, &second, Outcome::Answered(302))).is_empty(), "no news");
-    assert_eq!(probe(&harness.pass(9)), None);
-    assert!(probe(&harness.pass(1)).is_some());
+    assert_eq!(probe(&pass(&mut harness, 9)), None);
+    assert!(probe(&pass(&mut harness, 1)).is_some());
 }
 
 #[test]
 fn every_counted_failure_is_told_and_the_last_one_ends_the_task() {
     let (mut harness, container) = running(checked("t"));
     let mut failures = Vec::new();
-    let mut probed = probe(&harness.pass(15)).unwrap();
+    let mut probed = probe(&pass(&mut harness, 15)).unwrap();
     for _ in 0..2 {
         failures = answer(&mut harness, &probed, Outcome::Answered(503));
         let told = update(&failures).status;
         assert_eq!((told.state(), told.healthy), (v1::TaskState::TaskRunning, Some(false)));
         assert_eq!(told.message(), "Unexpected HTTP response code: 503");
         harness.acknowledge_head("t");
-        if let Some(next) = probe(&harness.pass(10)) {
+        if let Some(next) = probe(&pass(&mut harness, 10)) {
             probed = next;
         }
     }
     assert!(failures.iter().any(|effect| matches!(effect, Effect::Stop { .. })), "{failures:?}");
     assert_eq!(harness.state("t"), TaskState::Killing);
-    assert_eq!(probe(&harness.pass(60)), None, "a task that has to end is not asked any more");
+    assert_eq!(
+        probe(&pass(&mut harness, 60)),
+        None,
+        "a task that has to end is not asked any more"
+    );
     let told = harness.ended("t", &container, 137);
     harness.acknowledge_head("t");
     let last = harness.agent.snapshot().tasks[&key("t")].statuses.last().unwrap().clone();
@@ -101,9 +116,9 @@ fn every_counted_failure_is_told_and_the_last_one_ends_the_task() {
 #[test]
 fn late_answers_count_for_nothing() {
     let (mut harness, _) = running(checked("t"));
-    let late = probe(&harness.pass(15)).unwrap();
-    assert_eq!(probe(&harness.pass(24)), None);
-    let again = probe(&harness.pass(1)).unwrap();
+    let late = probe(&pass(&mut harness, 15)).unwrap();
+    assert_eq!(probe(&pass(&mut harness, 24)), None);
+    let again = probe(&pass(&mut harness, 1)).unwrap();
     assert!(answer(&mut harness, &late, Outcome::Answered(503)).is_empty());
     assert_eq!(
         update(&answer(&mut harness, &again, Outcome::Connected)).status.healthy,
@@ -115,17 +130,17 @@ fn late_answers_count_for_nothing() {
 #[test]
 fn a_task_that_ends_by_itself_is_asked_no_more() {
     let (mut harness, container) = running(checked("t"));
-    let out = probe(&harness.pass(15)).unwrap();
+    let out = probe(&pass(&mut harness, 15)).unwrap();
     let ended = harness.ended("t", &container, 0);
     assert_eq!(update(&ended).status.healthy, None);
     assert!(answer(&mut harness, &out, Outcome::Answered(200)).is_empty());
-    assert_eq!(probe(&harness.pass(60)), None);
+    assert_eq!(probe(&pass(&mut harness, 60)), None);
 }
 
 #[test]
 fn a_new_process_goes_on_checking_with_what_was_told() {
     let (mut harness, container) = running(checked("t"));
-    let first = probe(&harness.pass(15)).unwrap();
+    let first = probe(&pass(&mut harness, 15)).unwrap();
     answer(&mut harness, &first, Outcome::Answered(200));
     harness.acknowledge_head("t");
     harness.restart();
@@ -135,12 +150,12 @@ fn a_new_process_goes_on_checking_with_what_was_told() {
         state: FoundState::Running,
     }]));
     harness.reconnect();
-    let second = probe(&harness.pass(15)).unwrap();
+    let second = probe(&pass(&mut harness, 15)).unwrap();
     assert!(
         updates(&answer(&mut harness, &second, Outcome::Answered(200))).is_empty(),
         "known to be healthy"
     );
-    let third = probe(&harness.pass(10)).unwrap();
+    let third = probe(&pass(&mut harness, 10)).unwrap();
     let told = update(&answer(&mut harness, &third, Outcome::Answered(500)));
     assert_eq!((state_of(&told), told.status.healthy), (TaskState::Running, Some(false)));
 }
