@@ -118,7 +118,8 @@ impl Seen {
     fn forget(&mut self, snapshot: &Snapshot) {
         let (running, completed) = (&snapshot.frameworks, &snapshot.completed_frameworks);
         if self.newest.len() > running.len() + completed.len() {
-            let is_completed = |id| completed.iter().any(|framework| framework.id == *id);
+            let is_completed =
+                |id: &FrameworkId| completed.iter().any(|framework| framework.id == *id);
             self.newest.retain(|id, _| running.contains_key(id) || is_completed(id));
         }
     }

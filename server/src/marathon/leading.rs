@@ -89,7 +89,8 @@ impl Candidate {
             }
         };
         info!(epoch = leadership.epoch.0, "marathon leads");
-        self.run_core(core, &leadership).await;
+        // It is large, and this future is inside of others.
+        Box::pin(self.run_core(core, &leadership)).await;
         self.core.send_replace(None);
         self.replies.drop_all();
         self.events.end_all();
