@@ -44,7 +44,7 @@ mod tests {
 
     #[test]
     fn a_user_has_all_groups_that_name_it() {
-        let users = "root:x:0:0:root:/root:/bin/bash\nann:x:1000:1001:Ann,,,:/home/ann:/bin/sh\n";
+        let users = "root:x:0:0:root:/root:/bin/bash\nann:x:1000:1001:Ann,,,:/srv/ann:/bin/sh\n";
         let groups =
             "ann:x:1001:\nadm:x:4:joe,ann\nroot:x:0:\nannes:x:7:annes\nstaff:x:50:ann\nbroken\n";
         let ann = Account { user: 1_000, group: 1_001, groups: vec![1_001, 4, 50] };

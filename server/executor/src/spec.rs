@@ -128,7 +128,7 @@ mod tests {
             program: "/bin/sh".to_owned(),
             arguments: vec!["sh".to_owned(), "-c".to_owned(), "echo 'a\nb' =".to_owned()],
             environment: vec![("A".to_owned(), "b=c\nd".to_owned()), ("E".into(), String::new())],
-            sandbox: PathBuf::from("/work/a b"),
+            sandbox: PathBuf::from("/srv/a b"),
             user: Some("nobody".to_owned()),
             limits: vec![Limit { name: "NOFILE".to_owned(), soft: Some(7), hard: None }],
             cgroups: vec![PathBuf::from("/sys/fs/cgroup/cpu/e")],
