@@ -21,13 +21,14 @@ mod slowest;
 const LIMIT: Duration = Duration::from_secs(60 * 60);
 
 /// What the tests use from Debian's packages.
-const PACKAGES: [&str; 7] = [
+const PACKAGES: [&str; 8] = [
     "chromium",
     "chromium-driver",
     "fonts-wqy-zenhei",
     "python3-venv",
     "curl",
     "iproute2",
+    "busybox-static",
     "docker-registry",
 ];
 
