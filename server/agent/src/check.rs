@@ -1,7 +1,7 @@
 //! Checks of a task by its agent: what is asked, how often, and how failures are counted (mesos.md §5.4).
 //!
 //! A health check is judged and may end its task; a plain check is only told. Both are read from the `TaskInfo` here;
-//! [`HealthCount`] counts, and neither knows a clock, an engine or a socket.
+//! `HealthCount` counts, and neither knows a clock, an engine or a socket.
 
 use std::time::Duration;
 
