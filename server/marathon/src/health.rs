@@ -1,6 +1,6 @@
 //! What checks say of one run of an instance, and what each new result changes.
 //!
-//! Pure counting: [`Health::judge`] takes a result and the time, and says whether it counts and whether the task
+//! Pure counting: `Health::judge` takes a result and the time, and says whether it counts and whether the task
 //! is given up. None of it is stored: after a change of leader results come in anew (design D6).
 
 use std::time::Duration;
