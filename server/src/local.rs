@@ -197,7 +197,9 @@ impl Cluster {
                 } else {
                     0
                 };
-                Ok(format!("killed {name}, {killed} containers and {commands} commands"))
+                let (killed, commands) =
+                    (counted(killed, "container"), counted(commands, "command"));
+                Ok(format!("killed {name} and {killed} and {commands}"))
             }
         }
     }
@@ -211,4 +213,9 @@ impl Cluster {
             futures_util::future::join_all(group.into_iter().map(Node::stop)).await;
         }
     }
+}
+
+/// `1 container`, `2 containers`.
+fn counted(number: usize, noun: &str) -> String {
+    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
 }

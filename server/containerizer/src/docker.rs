@@ -188,12 +188,19 @@ fn chain(error: &dyn std::error::Error) -> String {
     text
 }
 
-/// Turns the engine's 404 into the error that names the container.
+/// Turns the engine's 404 into the error that names the container, unless something else is missing, such as its network.
 fn unknown_container(name: &str) -> impl FnOnce(Error) -> Error {
     move |error| match error {
-        Error::Refused { status: 404, .. } => Error::UnknownContainer { name: name.to_owned() },
+        Error::Refused { status: 404, message, .. } if is_about_container(&message) => {
+            Error::UnknownContainer { name: name.to_owned() }
+        }
         other => other,
     }
+}
+
+/// Source: moby/moby: daemon/container.go (`containerNotFound`), daemon/errors.go.
+fn is_about_container(message: &str) -> bool {
+    message.to_ascii_lowercase().contains("no such container")
 }
 
 /// Takes an unknown container as done.

@@ -31,8 +31,10 @@ impl Memory {
         self.alarm.as_ref().map(|(alarm, _)| alarm)
     }
 
-    /// What the cgroup says, if the kernel has ended a process for its sake.
-    pub(crate) fn shortage(&self) -> Option<OutOfMemory> {
+    /// What the cgroup says, if the kernel has told so (`is_told`) or has ended a process for its sake.
+    ///
+    /// Whoever was told may have ended the task before the kernel did.
+    pub(crate) fn shortage(&self, is_told: bool) -> Option<OutOfMemory> {
         let (path, events, limit, used) = match &self.cgroup {
             MemoryCgroup::V1(path) => {
                 (path, "memory.oom_control", "memory.limit_in_bytes", "memory.max_usage_in_bytes")
@@ -40,7 +42,7 @@ impl Memory {
             MemoryCgroup::V2(path) => (path, "memory.events", "memory.max", "memory.peak"),
         };
         let text = |name: &str| fs::read_to_string(path.join(name)).unwrap_or_default();
-        if counted(&text(events), "oom_kill") == 0 {
+        if !is_told && counted(&text(events), "oom_kill") == 0 {
             return None;
         }
         let limit = text(limit).trim().parse().unwrap_or_default();
@@ -79,15 +81,15 @@ mod tests {
         let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
         let memory = Memory::watch(MemoryCgroup::V2(folder.path().to_owned()));
         write("memory.events", "low 0\nhigh 0\nmax 7\noom 1\noom_kill 0\noom_group_kill 0\n");
-        assert_eq!(memory.shortage(), None);
+        assert_eq!(memory.shortage(false), None);
         write("memory.events", "low 0\nhigh 0\nmax 7\noom 1\noom_kill 2\noom_group_kill 1\n");
         write("memory.max", "33554432\n");
         write("memory.stat", "anon 5\n");
         let mut shortage =
             OutOfMemory { limit: 32 << 20, used: 32 << 20, statistics: "anon 5\n".to_owned() };
-        assert_eq!(memory.shortage(), Some(shortage.clone()));
+        assert_eq!(memory.shortage(false), Some(shortage.clone()));
         write("memory.peak", "33550000\n");
         shortage.used = 33_550_000;
-        assert_eq!(memory.shortage(), Some(shortage));
+        assert_eq!(memory.shortage(false), Some(shortage));
     }
 }

@@ -236,11 +236,12 @@ impl Started {
             self.wait(&mut progress);
             progress.kill_if_due();
         }
-        let memory = self.memory.as_ref().and_then(Memory::shortage);
+        let is_told = progress.is_short_of_memory;
+        let memory = self.memory.as_ref();
         let how = progress.ended.unwrap_or(How::Exited(-1));
         let ending = Ending {
             how,
-            out_of_memory: memory.or_else(|| progress.is_short_of_memory.then(Default::default)),
+            out_of_memory: memory.and_then(|memory| memory.shortage(is_told)),
         };
         match write_whole(file::EXIT, &ending.to_bytes()) {
             Ok(()) => ExitCode::SUCCESS,

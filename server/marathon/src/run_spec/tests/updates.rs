@@ -44,7 +44,7 @@ fn an_update_is_validated_as_a_whole() {
     assert!(merged(&old, json!({"cmd": "sleep 1"})).is_err(), "args stand beside it");
     assert!(merged(&old, json!({"cmd": "sleep 1", "args": []})).is_ok());
     assert!(matches!(merged(&old, json!({"cpus": -1})), Err(Refusal::Schema(_))));
-    assert!(matches!(merged(&old, json!({"user": "nobody"})), Err(Refusal::Invalid(_))));
+    assert!(matches!(merged(&old, json!({"tty": true})), Err(Refusal::Invalid(_))));
 }
 
 #[test]
