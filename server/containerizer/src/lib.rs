@@ -10,6 +10,7 @@ mod docker;
 mod engines;
 mod error;
 mod inside;
+mod fetcher;
 mod noop;
 mod process;
 
@@ -23,6 +24,7 @@ pub use crate::docker::{CredentialFiles, Docker, DockerConfig, OutputLimit};
 pub use crate::engines::Engines;
 pub use crate::error::Error;
 pub use crate::inside::{Inside, TaskNetwork};
+pub use crate::fetcher::{FetchError, Fetcher, FetcherConfig, Owner};
 pub use crate::noop::NoOp;
 pub use crate::process::{Process, ProcessConfig};
 
