@@ -9,8 +9,8 @@
 mod docker;
 mod engines;
 mod error;
-mod inside;
 mod fetcher;
+mod inside;
 mod noop;
 mod process;
 
@@ -23,8 +23,8 @@ use futures_util::future::BoxFuture;
 pub use crate::docker::{CredentialFiles, Docker, DockerConfig, OutputLimit};
 pub use crate::engines::Engines;
 pub use crate::error::Error;
-pub use crate::inside::{Inside, TaskNetwork};
 pub use crate::fetcher::{FetchError, Fetcher, FetcherConfig, Owner};
+pub use crate::inside::{Inside, TaskNetwork};
 pub use crate::noop::NoOp;
 pub use crate::process::{Process, ProcessConfig};
 

@@ -106,8 +106,7 @@ impl Unpacking {
                 return self.refused(format!("`{name}` is a device or a pipe"));
             }
             self.budget.take(ENTRY.saturating_add(entry.size()), &self.source)?;
-            let is_inside =
-                entry.unpack_in(&self.sandbox).map_err(|error| self.broken(error))?;
+            let is_inside = entry.unpack_in(&self.sandbox).map_err(|error| self.broken(error))?;
             if !is_inside {
                 return self.refused(format!("`{name}` leads out of the sandbox"));
             }

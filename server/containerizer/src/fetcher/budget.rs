@@ -25,9 +25,9 @@ impl Budget {
 
     /// Takes `bytes`, or says that there are not so many left.
     pub(super) fn take(&self, bytes: u64, source: &Source) -> Result<(), FetchError> {
-        let taken = self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| {
-            left.checked_sub(bytes)
-        });
+        let taken = self
+            .left
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(bytes));
         match taken {
             Ok(_) => Ok(()),
             Err(_) => Err(FetchError::TooLarge { uri: source.shown(), limit: self.limit }),

@@ -36,9 +36,11 @@ impl<'a> Place<'a> {
         };
         let sandbox = fs::canonicalize(sandbox).await.map_err(failed("find", sandbox, source))?;
         let (root, relative) = (sandbox.clone(), PathBuf::from(&name));
-        let path = blocking(move || confined::path_in(&root, &relative))
-            .await
-            .map_err(failed("make room for", Path::new(&name), source))?;
+        let path = blocking(move || confined::path_in(&root, &relative)).await.map_err(failed(
+            "make room for",
+            Path::new(&name),
+            source,
+        ))?;
         Ok(Self { source, sandbox, name, path })
     }
 
@@ -94,9 +96,11 @@ impl<'a> Place<'a> {
                 kind.map_err(failed("find", original, self.source))?.permissions().mode() & 0o777
             }
         };
-        fs::set_permissions(partial, Permissions::from_mode(mode))
-            .await
-            .map_err(failed("change the mode of", partial, self.source))?;
+        fs::set_permissions(partial, Permissions::from_mode(mode)).await.map_err(failed(
+            "change the mode of",
+            partial,
+            self.source,
+        ))?;
         fs::rename(partial, &self.path).await.map_err(failed("name", &self.path, self.source))
     }
 

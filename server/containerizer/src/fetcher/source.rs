@@ -19,8 +19,7 @@ pub(super) enum Source {
 impl Source {
     /// Reads a URI; relative paths are relative to `home`.
     pub(super) fn read(uri: &str, home: Option<&Path>) -> Result<Self, FetchError> {
-        let unsupported =
-            |why: String| FetchError::Unsupported { uri: without_password(uri), why };
+        let unsupported = |why: String| FetchError::Unsupported { uri: without_password(uri), why };
         match uri.split_once("://") {
             Some(("http" | "https", _)) => {
                 let url = Url::parse(uri).map_err(|error| unsupported(error.to_string()))?;
@@ -53,9 +52,7 @@ impl Source {
                 .path_segments()
                 .and_then(|mut segments| segments.next_back())
                 .map(|last| percent_decode_str(last).decode_utf8_lossy().into_owned()),
-            Source::File(path) => {
-                path.file_name().map(|name| name.to_string_lossy().into_owned())
-            }
+            Source::File(path) => path.file_name().map(|name| name.to_string_lossy().into_owned()),
         };
         let is_plain = |name: &String| {
             !matches!(name.as_str(), "" | "." | "..") && !name.contains(['/', '\0'])
@@ -99,7 +96,7 @@ mod tests {
     use super::*;
 
     fn read(uri: &str) -> Result<Source, FetchError> {
-        Source::read(uri, Some(Path::new("/home/frameworks")))
+        Source::read(uri, Some(Path::new("/srv/frameworks")))
     }
 
     #[test]
@@ -108,7 +105,7 @@ mod tests {
             ("/opt/a.tar", "/opt/a.tar"),
             ("file:///opt/a.tar", "/opt/a.tar"),
             ("file://localhost/opt/a.tar", "/opt/a.tar"),
-            ("a.tar", "/home/frameworks/a.tar"),
+            ("a.tar", "/srv/frameworks/a.tar"),
         ] {
             assert_eq!(read(uri).unwrap(), Source::File(PathBuf::from(path)), "{uri}");
         }

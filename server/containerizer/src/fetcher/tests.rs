@@ -84,13 +84,7 @@ fn list(folder: &Path, above: &Path, found: &mut Vec<String>) {
 }
 
 pub(super) fn item(uri: impl Into<String>) -> FetchItem {
-    FetchItem {
-        uri: uri.into(),
-        executable: false,
-        extract: true,
-        cache: false,
-        output_file: None,
-    }
+    FetchItem { uri: uri.into(), executable: false, extract: true, cache: false, output_file: None }
 }
 
 pub(super) fn path_item(path: &Path) -> FetchItem {
