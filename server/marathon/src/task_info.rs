@@ -67,7 +67,6 @@ fn command(launch: &Launch, task: &Task) -> v1::CommandInfo {
         arguments,
         user: launch.definition.spec.user().map(ToOwned::to_owned),
         uris: spec.fetch().iter().map(uri).collect(),
-        ..v1::CommandInfo::default()
     }
 }
 

@@ -121,7 +121,8 @@ impl Unpacking {
         for index in 0..archive.len() {
             let mut entry = archive.by_index(index).map_err(|error| self.broken(error))?;
             let Some(name) = entry.enclosed_name() else {
-                return self.refused(format!("`{}` leads out of the sandbox", entry.name()));
+                let name = String::from_utf8_lossy(entry.name_raw());
+                return self.refused(format!("`{name}` leads out of the sandbox"));
             };
             self.budget.take(ENTRY, &self.source)?;
             if entry.is_dir() {
