@@ -122,7 +122,7 @@ impl<'a> Place<'a> {
         };
         let ended = EndsWithUs { budget, is_done: false };
         let unpacked = tokio::task::spawn_blocking(move || archive.unpack(&unpacking)).await;
-        ended.is_done();
+        ended.disarm();
         unpacked.unwrap_or_else(|panic| {
             Err(FetchError::Archive { uri: self.source.shown(), why: panic.to_string() })
         })
@@ -147,7 +147,7 @@ struct EndsWithUs<'a> {
 }
 
 impl EndsWithUs<'_> {
-    fn is_done(mut self) {
+    fn disarm(mut self) {
         self.is_done = true;
     }
 }
