@@ -24,14 +24,15 @@ use std::time::Duration;
 use agent_core::{Agent, Settings};
 use bytes::Bytes;
 use containerizer::{
-    Containerizer, Docker, DockerConfig, Engines, Inside, NoOp, Process, ProcessConfig,
+    Containerizer, Docker, DockerConfig, Engines, Fetcher, FetcherConfig, Inside, NoOp, Process,
+    ProcessConfig,
 };
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{error, info, warn};
 
-pub(crate) use self::config::{AgentConfig, Commands, Engine, Retention};
+pub(crate) use self::config::{AgentConfig, Commands, Engine, Fetching, Retention};
 
 use self::driver::Driver;
 use self::engine::Containers;
@@ -63,6 +64,8 @@ pub(crate) enum StartError {
     Machine(#[from] machine::Error),
     #[error("this agent cannot run commands: {0}")]
     Commands(#[source] containerizer::Error),
+    #[error("the cache of fetched files in `{path}` cannot be used: {source}")]
+    Fetcher { path: String, source: std::io::Error },
 }
 
 /// A running agent.
@@ -112,7 +115,8 @@ pub(crate) async fn start(
         link::Master { address: config.master.clone(), secret: config.cluster_secret.clone() };
     let link = Link::spawn(master, inbox.clone(), &tracker, stop.clone());
     let prober = Prober::new(inside(&config), inbox.clone(), tracker.clone(), stop.clone());
-    let containers = Containers::new(engines, inbox, tracker.clone(), stop.clone());
+    let fetcher = fetcher(&config, &work_dir)?;
+    let containers = Containers::new(engines, fetcher, inbox, tracker.clone(), stop.clone());
     let label = ("ekiden.agent-dir", work_dir.identity().to_owned());
     let ports = Ports::new(clock, link, containers, prober, label, stop.clone());
     tracker.spawn(until_stopped(
@@ -169,6 +173,24 @@ pub(crate) fn processes(work_dir: &Path, identity: &str) -> Result<Process, cont
         folder: work_dir.join("meta").join("commands"),
         cgroup: format!("commands-{identity}"),
     })
+}
+
+/// What brings files into sandboxes; its cache is this agent's alone.
+fn fetcher(config: &AgentConfig, work_dir: &WorkDir) -> Result<Fetcher, StartError> {
+    let fetching = &config.fetching;
+    let cache_dir = match &fetching.cache_dir {
+        Some(shared) => shared.join(work_dir.identity()),
+        None => work_dir.path().join("fetched"),
+    };
+    let path = cache_dir.display().to_string();
+    Fetcher::new(FetcherConfig {
+        cache_dir,
+        cache_size: fetching.cache_size,
+        stall_timeout: fetching.stall_timeout,
+        frameworks_home: fetching.frameworks_home.clone(),
+        limit: fetching.size_limit,
+    })
+    .map_err(|source| StartError::Fetcher { path, source })
 }
 
 /// The engines that the configuration asks for; one that does not answer is told now, and asked again for each container.

@@ -33,7 +33,7 @@ pub(crate) enum Command {
     /// Runs a master node: the Mesos master on 5050 and Marathon on 8080.
     Master(MasterFlags),
     /// Runs an agent, which starts containers on this machine for a master.
-    Agent(AgentFlags),
+    Agent(Box<AgentFlags>),
     /// Runs a whole cluster on this machine, each node on a loopback address of its own.
     Local(LocalFlags),
 }

@@ -305,6 +305,13 @@ pub(crate) async fn agent(flags: AgentFlags) -> anyhow::Result<()> {
             environment: flags.executor_environment_variables.clone().unwrap_or_default().0,
         },
         docker_socket: flags.docker_socket.clone(),
+        fetching: agent::Fetching {
+            cache_dir: flags.fetcher_cache_dir.clone(),
+            cache_size: flags.fetcher_cache_size.0,
+            stall_timeout: flags.fetcher_stall_timeout.0,
+            frameworks_home: flags.frameworks_home.clone(),
+            size_limit: flags.fetcher_size_limit.0,
+        },
         bounds_cpu: flags.cgroups_enable_cfs,
         credentials: credentials(&flags)?,
         output_limits: flags.output_limits(),

@@ -11,6 +11,7 @@ mod container;
 mod deployment;
 mod error;
 mod event;
+mod fetch;
 mod health;
 mod info;
 mod number;
@@ -33,6 +34,7 @@ pub use event::{
     HealthStatusChanged, InstanceChanged, InstanceHealthChanged, RemoveHealthCheck,
     SchedulerConnected, StatusUpdate, UnhealthyInstanceKill, UnknownInstanceTerminated,
 };
+pub use fetch::{Fetch, PostedFetch};
 pub use health::{
     CheckCommand, HealthCheck, HealthCheckResult, PostedHealthCheck, PostedReadinessCheck,
     ReadinessCheck, ReadinessCheckResult, ReadinessResponse,

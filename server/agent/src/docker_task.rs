@@ -119,13 +119,11 @@ fn docker_container(task: &TaskInfo) -> Result<(&ContainerInfo, &DockerInfo), Re
 }
 
 fn refuse_unsupported(task: &TaskInfo, container: &ContainerInfo) -> Result<(), Refusal> {
-    let command = task.command.as_ref();
     let asked = [
         ("container.linux_info", container.linux_info.is_some()),
         ("container.rlimit_info", container.rlimit_info.is_some()),
         ("container.tty_info", container.tty_info.is_some()),
         ("container.mesos", container.mesos.is_some()),
-        ("command.uris", command.is_some_and(|command| !command.uris.is_empty())),
         ("check", task.check.is_some()),
         ("max_completion_time", task.max_completion_time.is_some()),
     ];

@@ -8,6 +8,7 @@ use wire::link::AgentFrame;
 use crate::check::Probe;
 use crate::command::{ConnectionId, Timer};
 use crate::container::{ContainerSpec, ProcessSpec};
+use crate::fetch::FetchItem;
 use crate::record::Record;
 use crate::task::TaskKey;
 
@@ -84,6 +85,8 @@ pub struct Launch<Spec = ContainerSpec> {
     pub task: TaskKey,
     /// Identity of the run.
     pub container: ContainerId,
+    /// What the sandbox holds before that.
+    pub fetch: Vec<FetchItem>,
     /// What to start.
     pub spec: Spec,
 }

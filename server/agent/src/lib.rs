@@ -16,6 +16,7 @@ pub mod container;
 pub mod docker_task;
 mod effect;
 pub mod engine_options;
+pub mod fetch;
 #[cfg(test)]
 mod fixtures;
 pub mod process_task;

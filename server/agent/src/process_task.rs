@@ -100,7 +100,6 @@ fn unsupported<T>(text: impl Into<String>) -> Result<T, Refusal> {
 fn refuse_unsupported(task: &TaskInfo) -> Result<(), Refusal> {
     let nothing = ContainerInfo::default();
     let container = task.container.as_ref().unwrap_or(&nothing);
-    let uris = task.command.as_ref().map(|command| command.uris.as_slice());
     let asked = [
         ("container.volumes", !container.volumes.is_empty()),
         ("container.hostname", container.hostname.as_ref().is_some_and(|name| !name.is_empty())),
@@ -111,7 +110,6 @@ fn refuse_unsupported(task: &TaskInfo) -> Result<(), Refusal> {
         ),
         ("container.linux_info", container.linux_info.is_some()),
         ("container.tty_info", container.tty_info.is_some()),
-        ("command.uris", uris.is_some_and(|uris| !uris.is_empty())),
         ("health_check", task.health_check.is_some()),
         ("check", task.check.is_some()),
         ("max_completion_time", task.max_completion_time.is_some()),

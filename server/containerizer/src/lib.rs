@@ -9,6 +9,7 @@
 mod docker;
 mod engines;
 mod error;
+mod fetcher;
 mod inside;
 mod noop;
 mod process;
@@ -22,6 +23,7 @@ use futures_util::future::BoxFuture;
 pub use crate::docker::{CredentialFiles, Docker, DockerConfig, OutputLimit};
 pub use crate::engines::Engines;
 pub use crate::error::Error;
+pub use crate::fetcher::{FetchError, Fetcher, FetcherConfig, Owner};
 pub use crate::inside::{Inside, TaskNetwork};
 pub use crate::noop::NoOp;
 pub use crate::process::{Process, ProcessConfig};

@@ -6,6 +6,7 @@
 
 mod constraint;
 mod container;
+mod fetch;
 mod health_check;
 mod merge;
 mod migrate;
@@ -29,6 +30,7 @@ pub use container::{
     Container, ContainerNetwork, Networking, Parameter, PortDefinition, PortMapping, Protocol,
     Volume,
 };
+pub use fetch::Fetch;
 pub use health_check::{CheckPort, HealthCheck, IpProtocol, Probe, Prober, Scheme};
 pub use parse::invalid_id;
 pub use read::read;
@@ -51,6 +53,7 @@ pub struct RunSpec {
     constraints: Vec<Constraint>,
     container: Option<Container>,
     networking: Networking,
+    fetch: Vec<Fetch>,
     health_checks: Vec<HealthCheck>,
     readiness_check: Option<ReadinessCheck>,
     env: BTreeMap<String, String>,
@@ -145,6 +148,11 @@ impl RunSpec {
     /// The app's own environment.
     pub fn env(&self) -> &BTreeMap<String, String> {
         &self.env
+    }
+
+    /// What the sandbox holds before an instance starts, in the order given.
+    pub fn fetch(&self) -> &[Fetch] {
+        &self.fetch
     }
 
     /// Labels.

@@ -66,7 +66,17 @@ fn command(launch: &Launch, task: &Task) -> v1::CommandInfo {
         value,
         arguments,
         user: launch.definition.spec.user().map(ToOwned::to_owned),
-        ..v1::CommandInfo::default()
+        uris: spec.fetch().iter().map(uri).collect(),
+    }
+}
+
+fn uri(fetch: &crate::run_spec::Fetch) -> v1::command_info::Uri {
+    v1::command_info::Uri {
+        value: fetch.uri.clone(),
+        executable: Some(fetch.executable),
+        extract: Some(fetch.extract),
+        cache: Some(fetch.cache),
+        output_file: fetch.dest_path.clone(),
     }
 }
 

@@ -38,6 +38,8 @@ pub(crate) struct AgentConfig {
     pub(crate) commands: Commands,
     /// Socket of the Docker engine.
     pub(crate) docker_socket: PathBuf,
+    /// How files are fetched into sandboxes.
+    pub(crate) fetching: Fetching,
     /// Whether tasks get no more processor time than their `cpus`.
     pub(crate) bounds_cpu: bool,
     /// Credentials for registries, besides those in a sandbox.
@@ -56,6 +58,21 @@ pub(crate) struct AgentConfig {
     pub(crate) cluster: String,
     /// The flags as they are shown by `/flags` and `/state`.
     pub(crate) flags: Vec<(String, String)>,
+}
+
+/// How files are fetched into sandboxes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Fetching {
+    /// Folder of the cache; each agent has a folder of its own in it. In the work directory when absent.
+    pub(crate) cache_dir: Option<PathBuf>,
+    /// Bytes that the cache may hold.
+    pub(crate) cache_size: u64,
+    /// A download without a byte for this long has failed.
+    pub(crate) stall_timeout: Duration,
+    /// What relative paths are relative to.
+    pub(crate) frameworks_home: Option<PathBuf>,
+    /// Bytes that one task may fetch.
+    pub(crate) size_limit: u64,
 }
 
 /// How commands without a container are run.

@@ -3,6 +3,7 @@
 //! A task that the process's stop cuts off reports nothing; the journal and the engine tell the next process where it stood.
 
 mod commands;
+mod fetching;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -11,7 +12,7 @@ use std::time::Duration;
 
 use agent_core::container::Exit;
 use agent_core::{Command, Launch, LaunchFailure, TaskKey, Watched};
-use containerizer::{Containerizer as _, Engines, Error, Pull};
+use containerizer::{Containerizer as _, Engines, Error, Fetcher, Pull};
 use futures_util::future::BoxFuture;
 use model::ContainerId;
 use tokio::sync::{Semaphore, mpsc, watch};
@@ -19,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{debug, warn};
 
+use self::fetching::Fetching;
 use super::work_dir;
 
 /// Containers that are made and started at the same time; the engine works them off one by one beyond a few.
@@ -43,6 +45,7 @@ const REWRITE: Duration = Duration::from_secs(5);
 #[derive(Clone)]
 pub(super) struct Containers {
     engine: Engines,
+    fetcher: Arc<Fetcher>,
     inbox: mpsc::Sender<Command>,
     starts: Arc<Semaphore>,
     process_starts: Arc<Semaphore>,
@@ -55,12 +58,14 @@ pub(super) struct Containers {
 impl Containers {
     pub(super) fn new(
         engine: Engines,
+        fetcher: Fetcher,
         inbox: mpsc::Sender<Command>,
         tracker: TaskTracker,
         stop: CancellationToken,
     ) -> Self {
         Self {
             engine,
+            fetcher: Arc::new(fetcher),
             inbox,
             starts: Arc::new(Semaphore::new(STARTS_AT_ONCE)),
             process_starts: Arc::new(Semaphore::new(PROCESS_STARTS_AT_ONCE)),
@@ -217,6 +222,14 @@ impl Containers {
             Ok(Err(error)) => return Err(LaunchFailure::Failed(error.to_string())),
             Err(error) => return Err(LaunchFailure::Failed(error.to_string())),
         }
+        // Before the pull: what is fetched may hold the registry's credentials.
+        let fetching = Fetching {
+            task: &launch.task,
+            items: &launch.fetch,
+            sandbox: &spec.sandbox,
+            user: spec.sandbox_owner.as_deref(),
+        };
+        self.fetch(fetching, cancel).await?;
         let (told, news) = watch::channel(String::new());
         let progress = move |text| drop(told.send_replace(text));
         let order = Pull {

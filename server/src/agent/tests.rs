@@ -27,7 +27,7 @@ use tower::ServiceExt;
 
 use self::master::Master;
 use super::reconfiguration::Policy;
-use super::{AgentConfig, Commands, Engine, Retention};
+use super::{AgentConfig, Commands, Engine, Fetching, Retention};
 use crate::clock::Clock;
 
 /// An agent in this process, with its folder.
@@ -83,6 +83,13 @@ fn config(folder: &TempDir, master: &Master, engine: Engine) -> AgentConfig {
         engine,
         commands: Commands { are_run: true, switch_user: true, ..Commands::default() },
         docker_socket: Path::new("/var/run/docker.sock").to_owned(),
+        fetching: Fetching {
+            cache_dir: None,
+            cache_size: 1 << 20,
+            stall_timeout: Duration::from_secs(5),
+            frameworks_home: None,
+            size_limit: 1 << 20,
+        },
         bounds_cpu: false,
         credentials: Default::default(),
         output_limits: [None; 2],

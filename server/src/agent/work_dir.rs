@@ -214,14 +214,19 @@ pub(crate) fn make_sandbox(sandbox: &Path) -> Result<(), Error> {
 
 /// Makes `owner` the owner of a sandbox and of its output files.
 pub(crate) fn give_sandbox(sandbox: &Path, owner: &str) -> Result<(), Error> {
-    let known = Path::new("/etc/passwd");
-    let users = fs::read_to_string(known).map_err(failed("read", known))?;
-    let (user, group) = ids_of(&users, owner).ok_or_else(|| Error::NoUser(owner.to_owned()))?;
+    let (user, group) = ids(owner)?;
     for path in [sandbox.to_owned(), sandbox.join("stdout"), sandbox.join("stderr")] {
         std::os::unix::fs::lchown(&path, Some(user), Some(group))
             .map_err(failed("give away", &path))?;
     }
     Ok(())
+}
+
+/// User and group of a name, or of a number, on this machine.
+pub(crate) fn ids(name: &str) -> Result<(u32, u32), Error> {
+    let known = Path::new("/etc/passwd");
+    let users = fs::read_to_string(known).map_err(failed("read", known))?;
+    ids_of(&users, name).ok_or_else(|| Error::NoUser(name.to_owned()))
 }
 
 /// User and group of a name, or of a number, in the text of a password file.

@@ -58,6 +58,21 @@ pub(crate) struct AgentFlags {
     /// Socket of the Docker engine.
     #[arg(long, env = "MESOS_DOCKER_SOCKET", default_value = "/var/run/docker.sock")]
     pub(crate) docker_socket: PathBuf,
+    /// Folder for files that tasks fetch with `cache`; in the work directory when absent. Each agent empties its own part at the start.
+    #[arg(long, env = "MESOS_FETCHER_CACHE_DIR")]
+    pub(crate) fetcher_cache_dir: Option<PathBuf>,
+    /// How much that cache may hold.
+    #[arg(long, env = "MESOS_FETCHER_CACHE_SIZE", default_value = "2GB")]
+    pub(crate) fetcher_cache_size: FlagBytes,
+    /// How long a download may stand still before it has failed.
+    #[arg(long, env = "MESOS_FETCHER_STALL_TIMEOUT", default_value = "1mins")]
+    pub(crate) fetcher_stall_timeout: FlagDuration,
+    /// How much one task may fetch, what is unpacked counted too.
+    #[arg(long, default_value = "10GB")]
+    pub(crate) fetcher_size_limit: FlagBytes,
+    /// Folder that relative paths of fetched files are relative to; without it they are refused.
+    #[arg(long, env = "MESOS_FRAMEWORKS_HOME")]
+    pub(crate) frameworks_home: Option<PathBuf>,
     /// Credentials for registries: Docker's `config.json` as text, or `file:///PATH` of such a file; those of a task's sandbox come first,
     /// those of the agent's own user last.
     #[arg(long, env = "MESOS_DOCKER_CONFIG", hide_env_values = true)]
@@ -134,6 +149,9 @@ impl AgentFlags {
 
     /// Every flag and its value, as `/flags` and `/state` show them.
     pub(crate) fn shown(&self) -> Vec<(String, String)> {
+        let shown = |path: Option<&PathBuf>| {
+            path.map(|path| path.display().to_string()).unwrap_or_default()
+        };
         [
             ("attributes", self.attributes.clone()),
             ("cgroups_enable_cfs", self.cgroups_enable_cfs.to_string()),
@@ -145,6 +163,11 @@ impl AgentFlags {
             ("docker_remove_delay", self.docker_remove_delay.to_string()),
             ("docker_socket", self.docker_socket.display().to_string()),
             ("executor_shutdown_grace_period", self.executor_shutdown_grace_period.to_string()),
+            ("fetcher_cache_dir", shown(self.fetcher_cache_dir.as_ref())),
+            ("fetcher_cache_size", self.fetcher_cache_size.to_string()),
+            ("fetcher_size_limit", self.fetcher_size_limit.to_string()),
+            ("fetcher_stall_timeout", self.fetcher_stall_timeout.to_string()),
+            ("frameworks_home", shown(self.frameworks_home.as_ref())),
             ("gc_delay", self.gc_delay.to_string()),
             ("gc_disk_headroom", self.gc_disk_headroom.to_string()),
             ("hostname", self.hostname.clone().unwrap_or_default()),

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::container::{Container, Network};
+use super::fetch::Fetch;
 use super::health::{HealthCheck, ReadinessCheck, ReadinessCheckResult};
 use super::task::Task;
 
@@ -48,6 +49,9 @@ pub struct App {
     pub env: BTreeMap<String, Value>,
     /// Executor, `""` for the default one.
     pub executor: String,
+    /// What is fetched into the sandbox.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub fetch: Vec<Fetch>,
     /// Health checks.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub health_checks: Vec<HealthCheck>,

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::fetch::PostedFetch;
 use super::health::{PostedHealthCheck, PostedReadinessCheck};
 use super::number::whole;
 
@@ -81,10 +82,10 @@ pub struct PostedApp {
     pub user: Option<String>,
     /// Artifacts to fetch into the sandbox.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub fetch: Option<Value>,
+    pub fetch: Option<Vec<PostedFetch>>,
     /// Deprecated form of `fetch`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub uris: Option<Value>,
+    pub uris: Option<Vec<String>>,
     /// Artifact store of 1.4.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub store_urls: Option<Value>,

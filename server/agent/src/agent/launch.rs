@@ -13,6 +13,7 @@ use crate::command::LaunchFailure;
 use crate::container::{Inspection, Kind};
 use crate::docker_task::{self, Refusal, Surroundings};
 use crate::effect::{Effect, Launch, Watched};
+use crate::fetch::FetchItem;
 use crate::process_task;
 use crate::record::{Entry, Proto};
 use crate::task::{News, Phase, Task, TaskKey};
@@ -155,6 +156,7 @@ impl Agent {
         Ok(Effect::Launch(Box::new(Launch {
             task: task.key.clone(),
             container: task.container.clone(),
+            fetch: fetched(task)?,
             spec,
         })))
     }
@@ -178,6 +180,7 @@ impl Agent {
         Ok(Effect::LaunchProcess(Box::new(Launch {
             task: task.key.clone(),
             container: task.container.clone(),
+            fetch: fetched(task)?,
             spec,
         })))
     }
@@ -331,6 +334,12 @@ impl Agent {
         task.may_exist = false;
         self.launch_failed(now, key, container, LaunchFailure::Cancelled)
     }
+}
+
+/// What the task's sandbox holds before it starts.
+fn fetched(task: &Task) -> Result<Vec<FetchItem>, Refusal> {
+    let fetched = FetchItem::all_of(task.info.command.as_ref());
+    fetched.map_err(|invalid| Refusal::Unsupported(invalid.to_string()))
 }
 
 pub(super) fn watched(task: &Task) -> Watched {

@@ -349,7 +349,7 @@ impl<'a> Asks<'a> {
 
     fn endpoint(&self, spec: &RunSpec, task: &crate::instance::Task) -> Option<(String, u16)> {
         match self {
-            Self::Health(check) => endpoint::of_check(task, check),
+            Self::Health(check) => endpoint::of_check(spec, task, check),
             Self::Readiness(check) => endpoint::of_port_name(spec, task, &check.port_name),
         }
     }

@@ -35,6 +35,7 @@ pub fn definition(spec: &RunSpec) -> App {
         disk: spec.disk().to_f64(),
         env: spec.env().iter().map(|(name, value)| (name.clone(), value.as_str().into())).collect(),
         executor: String::new(),
+        fetch: spec.fetch().iter().map(fetch).collect(),
         health_checks: spec.health_checks().iter().map(super::health_check).collect(),
         instances: spec.instances(),
         labels: spec.labels().clone(),
@@ -55,6 +56,16 @@ pub fn definition(spec: &RunSpec) -> App {
         unreachable_strategy: unreachable_strategy(spec.unreachable_strategy()),
         role: spec.role().to_string(),
         ..App::default()
+    }
+}
+
+fn fetch(fetch: &crate::run_spec::Fetch) -> wire::marathon::Fetch {
+    wire::marathon::Fetch {
+        uri: fetch.uri.clone(),
+        extract: fetch.extract,
+        executable: fetch.executable,
+        cache: fetch.cache,
+        dest_path: fetch.dest_path.clone(),
     }
 }
 

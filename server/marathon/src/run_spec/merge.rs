@@ -54,6 +54,8 @@ fn overlay(old: PostedApp, update: PostedApp) -> PostedApp {
         require_ports: update.require_ports.or(old.require_ports),
         health_checks: update.health_checks.or(old.health_checks),
         readiness_checks: update.readiness_checks.or(old.readiness_checks),
+        // Naming either form replaces what was said in the other.
+        fetch: if update.uris.is_some() { update.fetch } else { update.fetch.or(old.fetch) },
         env: update.env.or(old.env),
         labels: update.labels.or(old.labels),
         dependencies: update.dependencies.or(old.dependencies),

@@ -2,6 +2,7 @@
 
 mod constraints;
 mod docker;
+mod fetch;
 mod health;
 mod networking;
 mod unbuilt;
@@ -67,6 +68,7 @@ fn assemble(posted: &PostedApp, found: &mut Violations) -> RunSpec {
         disk: quantity(posted.disk, 0.0),
         instances: posted.instances.map_or(1, |count| u32::try_from(count).unwrap_or(u32::MAX)),
         constraints: constraints::parse(posted.constraints.as_deref().unwrap_or_default(), found),
+        fetch: fetch::parse(posted, found),
         health_checks,
         readiness_check,
         networking,

@@ -2,6 +2,7 @@
 
 mod catalogue;
 mod docker;
+mod fetch;
 mod guide;
 mod health;
 mod properties;

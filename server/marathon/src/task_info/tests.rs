@@ -256,3 +256,29 @@ fn a_task_without_ports_gets_no_port_variables() {
     let json = serde_json::to_value(task_info(&launch).unwrap()).unwrap();
     assert_eq!(json["command"]["arguments"], json!(["-x"]));
 }
+
+#[test]
+fn marathons_checks_ask_a_container_with_an_address_of_its_own_where_it_has_no_host_port() {
+    let check = |more: Value| {
+        let mut check = json!({"protocol": "TCP"});
+        check.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        check
+    };
+    let checks =
+        [check(json!({"portIndex": 0})), check(json!({"portIndex": 1})), check(json!({"port": 9}))];
+    let posted = json!({"id": "/a", "networks": [{"name": "blue"}], "healthChecks": checks,
+        "container": {"docker": {"image": "busybox"},
+            "portMappings": [{"containerPort": 80}, {"containerPort": 81, "hostPort": 0}]}});
+    let launch = launch(posted, &[0, 31_500]);
+    let spec = &launch.definition.spec;
+    let mut task = launch.instance.task.clone().unwrap();
+    let asked = |task: &Task| -> Vec<Option<(String, u16)>> {
+        let checks = spec.health_checks().iter();
+        checks.map(|check| crate::endpoint::of_check(spec, task, check)).collect()
+    };
+    let on_host = Some(("10.0.0.11".to_owned(), 31_500));
+    assert_eq!(asked(&task), [None, on_host.clone(), None], "its address is not known yet");
+    task.addresses = vec!["172.18.0.2".parse().unwrap()];
+    let own = |port| Some(("172.18.0.2".to_owned(), port));
+    assert_eq!(asked(&task), [own(80), on_host, own(9)]);
+}

@@ -8,6 +8,7 @@ use containerizer::Containerizer as _;
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
+use super::fetching::Fetching;
 use super::{Containers, RETRY};
 use crate::agent::work_dir;
 
@@ -64,6 +65,13 @@ impl Containers {
             Ok(Err(error)) => return Err(LaunchFailure::Failed(error.to_string())),
             Err(error) => return Err(LaunchFailure::Failed(error.to_string())),
         }
+        let fetching = Fetching {
+            task: &launch.task,
+            items: &launch.fetch,
+            sandbox: &spec.sandbox,
+            user: spec.user.as_deref(),
+        };
+        self.fetch(fetching, cancel).await?;
         if cancel.is_cancelled() {
             return Err(LaunchFailure::Cancelled);
         }

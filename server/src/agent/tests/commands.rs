@@ -332,3 +332,54 @@ async fn a_docker_task_without_an_engine_is_refused_clearly() {
     assert!(refused.message.unwrap().contains("without the docker containerizer"));
     agent.stop().await;
 }
+
+#[tokio::test]
+async fn a_command_finds_what_it_wanted_fetched_and_may_change_it() {
+    use std::os::unix::fs::MetadataExt;
+    let world = World::new().await;
+    let (agent, mut connection) = world.admitted().await;
+    let script = world.folder.path().join("hello.sh");
+    std::fs::write(&script, "#!/bin/sh\necho fetched and run\n").unwrap();
+    let mut task = shell_task("job.1", "bin/hello && ls -l bin && rm bin/hello");
+    let command = task.command.as_mut().unwrap();
+    command.user = Some("nobody".to_owned());
+    command.uris = vec![v1::command_info::Uri {
+        value: script.display().to_string(),
+        executable: Some(true),
+        output_file: Some("bin/hello".to_owned()),
+        ..v1::command_info::Uri::default()
+    }];
+    connection.run(task).await;
+    connection.update_to(TaskState::TaskFinished).await;
+    let sandbox = world.sandbox("job.1");
+    let text = std::fs::read_to_string(sandbox.join("stdout")).unwrap();
+    assert!(text.starts_with("fetched and run\n"), "{text}");
+    let folder = std::fs::metadata(sandbox.join("bin")).unwrap();
+    let (nobody, _) = crate::agent::work_dir::ids("nobody").unwrap();
+    assert_eq!(folder.uid(), nobody);
+    world.nothing_is_left().await;
+    agent.stop().await;
+}
+
+#[tokio::test]
+async fn a_file_that_cannot_be_fetched_is_the_tasks_failure_and_stands_in_its_sandbox() {
+    let world = World::new().await;
+    let (agent, mut connection) = world.admitted().await;
+    let mut task = shell_task("job.1", "echo never");
+    task.command.as_mut().unwrap().uris = vec![v1::command_info::Uri {
+        value: "/no/such/file".to_owned(),
+        ..v1::command_info::Uri::default()
+    }];
+    connection.run(task).await;
+    let failed = connection.update_to(TaskState::TaskFailed).await;
+    assert_eq!(failed.reason, Some(Reason::ContainerLaunchFailed as i32));
+    let why = "Failed to fetch `/no/such/file`";
+    assert!(failed.message.as_deref().unwrap().contains(why), "{:?}", failed.message);
+    let file = world.sandbox("job.1").join("stderr");
+    until("the reason in the sandbox", || {
+        std::fs::read_to_string(&file).is_ok_and(|text| text.contains(why))
+    })
+    .await;
+    world.nothing_is_left().await;
+    agent.stop().await;
+}

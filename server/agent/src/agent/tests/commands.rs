@@ -26,7 +26,7 @@ fn launched(task: TaskKey, container: ContainerId) -> Command {
 #[test]
 fn a_command_runs_as_a_process_and_its_end_is_told_in_the_originals_words() {
     let mut harness = Harness::admitted();
-    let Launch { task, container, spec } = process(&harness.run_info(shell_task("basic-0.1")));
+    let Launch { task, container, spec, .. } = process(&harness.run_info(shell_task("basic-0.1")));
     assert_eq!(spec.name, format!("process-S5.{container}"));
     harness.apply(Command::ImageReady(task.clone(), container.clone()));
     harness.acknowledge_head("basic-0.1");

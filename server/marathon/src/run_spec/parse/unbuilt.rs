@@ -18,8 +18,6 @@ pub(super) fn text(what: &str) -> String {
 pub(super) fn check(posted: &PostedApp, found: &mut Violations) {
     for (name, value) in [
         ("executorResources", &posted.executor_resources),
-        ("fetch", &posted.fetch),
-        ("uris", &posted.uris),
         ("storeUrls", &posted.store_urls),
         ("check", &posted.check),
         ("residency", &posted.residency),

@@ -297,8 +297,6 @@ fn members_without_effect_are_refused_by_name() {
     let docker = |more: Value| json!({"container": {"docker": with(json!({"image": "a", "network": "BRIDGE"}), more)}});
     for (change, path) in [
         (json!({"check": {"tcp": {"port": 1}}}), "/check"),
-        (json!({"fetch": [{"uri": "http://a/b"}]}), "/fetch"),
-        (json!({"uris": ["http://a/b"]}), "/uris"),
         (json!({"storeUrls": ["a"]}), "/storeUrls"),
         (json!({"residency": {"taskLostBehavior": "WAIT_FOREVER"}}), "/residency"),
         (json!({"resourceLimits": {"cpus": 1}}), "/resourceLimits"),
