@@ -82,6 +82,10 @@ mod tests {
         let memory = Memory::watch(MemoryCgroup::V2(folder.path().to_owned()));
         write("memory.events", "low 0\nhigh 0\nmax 7\noom 1\noom_kill 0\noom_group_kill 0\n");
         assert_eq!(memory.shortage(false), None);
+        assert!(
+            memory.shortage(true).is_some(),
+            "the kernel has told so, and has ended nobody yet"
+        );
         write("memory.events", "low 0\nhigh 0\nmax 7\noom 1\noom_kill 2\noom_group_kill 1\n");
         write("memory.max", "33554432\n");
         write("memory.stat", "anon 5\n");

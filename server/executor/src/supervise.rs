@@ -239,10 +239,8 @@ impl Started {
         let is_told = progress.is_short_of_memory;
         let memory = self.memory.as_ref();
         let how = progress.ended.unwrap_or(How::Exited(-1));
-        let ending = Ending {
-            how,
-            out_of_memory: memory.and_then(|memory| memory.shortage(is_told)),
-        };
+        let ending =
+            Ending { how, out_of_memory: memory.and_then(|memory| memory.shortage(is_told)) };
         match write_whole(file::EXIT, &ending.to_bytes()) {
             Ok(()) => ExitCode::SUCCESS,
             // The agent finds no word and takes the task as failed.
