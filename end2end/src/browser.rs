@@ -103,6 +103,8 @@ impl Browser {
         // Somebody must read on, or chromedriver would stop at a full pipe.
         tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
         let downloads = TempDir::with_prefix("ekiden-downloads-")?;
+        // The driver's client shares its crate with the fetcher, whose TLS wants to be told by whom; twice is no harm.
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let driver = WebDriver::new(
             format!("http://127.0.0.1:{port}"),
             capabilities(reader, downloads.path())?,

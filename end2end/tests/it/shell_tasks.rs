@@ -185,7 +185,7 @@ async fn an_agents_machine_that_dies_takes_its_commands_with_it() -> Result<()> 
     send("POST", &cluster.marathon("/v2/apps"), &app).await?.expect(201)?;
     cluster.settled("dies", 1).await?;
     let said = cluster.order("kill", "agent-1").await?;
-    ensure!(said.contains("1 commands"), "{said}");
+    ensure!(said.contains("1 command"), "{said}");
     ensure!(commands::running(cluster.data()).is_empty(), "a command outlived its machine");
     cluster.order("start", "agent-1").await?;
     cluster.settled("dies", 1).await?;
