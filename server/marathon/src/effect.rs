@@ -172,4 +172,14 @@ pub enum Refusal {
         /// The size it may have.
         most: usize,
     },
+    /// 422: more tasks than one request may kill.
+    #[error(
+        "{count} tasks are too many to be killed at once, at most {most} are; scale the app down instead"
+    )]
+    TooManyKills {
+        /// How many were named.
+        count: usize,
+        /// How many may be.
+        most: usize,
+    },
 }

@@ -68,6 +68,10 @@ pub struct Marathon {
     unwritten: BTreeSet<InstanceId>,
     /// Apps to be reconciled before the command is done.
     touched: BTreeSet<AppId>,
+    /// Apps of which this command may not touch more instances; the next one goes on.
+    postponed: BTreeSet<AppId>,
+    /// How many more instances this command may take out of service.
+    decommissions_left: usize,
     /// The apps whose action in the current step of a deployment has not reached its target yet.
     unfinished: BTreeMap<DeploymentId, BTreeSet<AppId>>,
     /// In how many parts each deployment is stored.
@@ -84,6 +88,7 @@ impl Marathon {
     /// Deterministic: equal state, seed, time and command give equal state and effects.
     pub fn apply(&mut self, now: Instant, command: Command) -> Vec<Effect> {
         self.now = self.now.max(now);
+        self.decommissions_left = self.settings.max_instances_per_command;
         match command {
             Command::ChangeApps(change) => self.change_apps(change),
             Command::KillTasks(kill) => self.kill_tasks(kill),
@@ -142,6 +147,7 @@ impl Marathon {
                 Timer::Reconcile => self.reconcile_tasks(),
                 Timer::Confirm => self.confirm_tasks(),
                 Timer::WriteBehind => self.write_behind(),
+                Timer::Postponed => self.touched.append(&mut self.postponed),
             }
         }
     }

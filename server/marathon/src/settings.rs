@@ -48,6 +48,11 @@ pub struct Settings {
     pub kept_versions: usize,
     /// Most apps of a deployment that one record holds (design D6).
     pub apps_per_record: usize,
+    /// Most instances that one command takes out of service, or whose news it writes; the next ones follow at once.
+    /// Together their records stay far below what the log takes in one change.
+    pub max_instances_per_command: usize,
+    /// Most tasks that a client may kill with one request; all of them are stored before its answer.
+    pub max_kills_per_request: usize,
 }
 
 impl Default for Settings {
@@ -72,6 +77,8 @@ impl Default for Settings {
             max_concurrent_probes: 256,
             kept_versions: 10,
             apps_per_record: 256,
+            max_instances_per_command: 10_000,
+            max_kills_per_request: 50_000,
         }
     }
 }

@@ -29,6 +29,8 @@ pub(crate) enum Timer {
     Probe(InstanceId, CheckId),
     /// News wait to be written.
     WriteBehind,
+    /// Apps wait whose instances were more than one command may touch.
+    Postponed,
 }
 
 /// Armed timers in the order of their moments; each is armed once.

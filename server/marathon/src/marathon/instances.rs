@@ -212,9 +212,7 @@ impl Marathon {
         if next.is_done {
             self.finish_action(app);
         }
-        for id in &next.decommission {
-            self.decommission(id);
-        }
+        self.decommission_some(app, &next.decommission);
         if let Some(definition) = &target {
             for _ in 0..next.schedule {
                 self.schedule(app, definition);
@@ -222,6 +220,19 @@ impl Marathon {
         }
         if target.is_none() && next.is_done && !self.state.locks.contains_key(app) {
             self.forget_versions(app);
+        }
+    }
+
+    /// Takes as many of `instances` out of service as the command may; the reconciler names the others again.
+    fn decommission_some(&mut self, app: &AppId, instances: &[InstanceId]) {
+        let count = instances.len().min(self.decommissions_left);
+        self.decommissions_left -= count;
+        for id in &instances[..count] {
+            self.decommission(id);
+        }
+        if count < instances.len() {
+            self.postponed.insert(app.clone());
+            self.timers.arm(self.now, Timer::Postponed);
         }
     }
 
@@ -300,10 +311,14 @@ impl Marathon {
 
     /// Writes what has changed without a durable write of its own.
     pub(super) fn write_behind(&mut self) {
-        for id in std::mem::take(&mut self.unwritten) {
+        for _ in 0..self.settings.max_instances_per_command {
+            let Some(id) = self.unwritten.pop_first() else { return };
             if let Some(instance) = self.instance(&id).cloned() {
                 self.write(&instance);
             }
+        }
+        if !self.unwritten.is_empty() {
+            self.timers.arm(self.now + self.settings.write_behind, Timer::WriteBehind);
         }
     }
 

@@ -69,6 +69,10 @@ impl Marathon {
             Ok(selected) => selected,
             Err(refusal) => return self.refuse(kill.request, refusal),
         };
+        let most = self.settings.max_kills_per_request;
+        if selected.len() > most {
+            return self.refuse(kill.request, Refusal::TooManyKills { count: selected.len(), most });
+        }
         match kill.after {
             AfterKill::Relaunch => {
                 for instance in &selected {

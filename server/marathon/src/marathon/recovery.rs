@@ -72,6 +72,8 @@ impl Marathon {
             subscription: Default::default(),
             unwritten: Default::default(),
             touched: Default::default(),
+            postponed: Default::default(),
+            decommissions_left: 0,
             unfinished: BTreeMap::new(),
             stored_parts: BTreeMap::new(),
             stepping: Default::default(),

@@ -124,7 +124,11 @@ impl From<effect::Refusal> for ApiError {
             R::ServicePortsExhausted { .. } => {
                 Self::new(StatusCode::INTERNAL_SERVER_ERROR, message)
             }
-            R::GroupExists(_) | R::BelowApp(_) | R::CyclicDependencies | R::TooLarge { .. } => {
+            R::GroupExists(_)
+            | R::BelowApp(_)
+            | R::CyclicDependencies
+            | R::TooLarge { .. }
+            | R::TooManyKills { .. } => {
                 run_spec::Refusal::rule("/", message).into()
             }
         }

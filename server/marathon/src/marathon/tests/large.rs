@@ -7,8 +7,9 @@ use bytes::Bytes;
 use model::TaskState;
 use serde_json::json;
 
-use super::world::{World, app, id, world};
-use crate::command::AppChange;
+use super::world::{World, app, id, world, world_of};
+use crate::command::{AfterKill, AppChange, TaskSelection};
+use crate::effect::{Refusal, Reply};
 use crate::instance::Condition;
 use crate::records::{self, Head, Path};
 use crate::run_spec::RunSpec;
@@ -147,4 +148,39 @@ fn a_missing_part_is_damage_and_one_without_a_head_is_swept_away() {
     world.restart();
     assert_eq!(of_deployments(&world).len(), 3);
     assert!(!of_deployments(&world).keys().any(|path| path.contains("never-decided")));
+}
+
+#[test]
+fn the_end_of_many_instances_is_spread_over_commands_and_goes_on_after_a_restart() {
+    let mut world = world_of(&["cpus:40;mem:10240;disk:1000;ports:[31000-31099]"]);
+    world.create(app("/a", 20, json!({}))).unwrap();
+    world.pass(Duration::from_secs(2));
+    assert_eq!(world.live_tasks().len(), 20);
+    world.loses_kills = true;
+    world.written.clear();
+    world.change(vec![AppChange::Delete(id("/a"))], false).unwrap();
+    let ending = |world: &World| {
+        world.written.iter().filter(|path| path.starts_with("/marathon/instances/")).count()
+    };
+    assert_eq!(ending(&world), 3, "{:?}", world.written);
+    world.restart();
+    assert!(ending(&world) > 3, "{:?}", world.written);
+    world.loses_kills = false;
+    world.pass(Duration::from_secs(31));
+    assert!(world.live_tasks().is_empty() && world.deployments().is_empty());
+    assert!(!world.records.keys().any(|path| path.starts_with("/marathon/instances/")));
+}
+
+#[test]
+fn more_kills_than_one_request_may_order_are_refused_and_change_nothing() {
+    let mut world = world(1);
+    world.create(app("/a", 9, json!({}))).unwrap();
+    world.pass(Duration::from_secs(2));
+    for after in [AfterKill::Relaunch, AfterKill::Wipe, AfterKill::Scale] {
+        world.written.clear();
+        let all = TaskSelection::OfApp { app: id("/a"), host: None };
+        let Reply::Refused(refusal) = world.kill(all, after) else { panic!("{after:?}") };
+        assert_eq!(refusal, Refusal::TooManyKills { count: 9, most: 8 });
+        assert!(world.written.is_empty() && world.live_tasks().len() == 9);
+    }
 }

@@ -151,8 +151,13 @@ fn healthy() -> Outcome {
 
 fn start(now: Instant, seed: u128) -> Start {
     let wall = Timestamp::from_millis(BEGINNING + i64::try_from(now.as_millis()).unwrap());
-    // So few that every change of several apps has several records.
-    let settings = Settings { apps_per_record: 1, ..Settings::default() };
+    // So few that every change of several apps has several records, and every larger end several commands.
+    let settings = Settings {
+        apps_per_record: 1,
+        max_instances_per_command: 3,
+        max_kills_per_request: 8,
+        ..Settings::default()
+    };
     Start { settings, seed, now, wall }
 }
 
