@@ -1,8 +1,9 @@
 //! How long a commit takes beside a plain `fdatasync` on the same disk, and how long a start takes.
 //!
-//! Usage: `commit_bench [FOLDER] [WRITES] [ENTRIES]`. Prints one line per row; times in microseconds or
-//! milliseconds. Everything writes 300 bytes; the floor overwrites zero-filled space, as the log does.
+//! Usage: `commit_bench [FOLDER] [WRITES] [ENTRIES]`. Prints a Markdown table. Everything writes 300 bytes; the floor
+//! overwrites zero-filled space, as the log does, and is measured in turns with what it is the floor of.
 #![expect(
+    clippy::cast_precision_loss,
     clippy::disallowed_methods,
     clippy::print_stdout,
     reason = "a measuring program reads the clock and prints what it measured"
@@ -39,14 +40,33 @@ fn main() -> Outcome {
         .block_on(measure(folder.path(), writes, entries))
 }
 
-fn row(name: &str, samples: &[Duration]) {
-    let mut samples = samples.to_vec();
-    samples.sort_unstable();
-    let at = |per_mille: usize| {
-        samples.get(samples.len() * per_mille / 1_000).map_or(0, Duration::as_micros)
-    };
-    let count = samples.len();
-    println!("{name:<34} {count:>6} writes  p50 {:>6} us  p99 {:>6} us", at(500), at(990));
+/// Samples in their order.
+struct Samples(Vec<Duration>);
+
+impl Samples {
+    fn of(mut samples: Vec<Duration>) -> Self {
+        samples.sort_unstable();
+        Self(samples)
+    }
+
+    /// Milliseconds.
+    fn at(&self, per_mille: usize) -> f64 {
+        let sample = self.0.get(self.0.len() * per_mille / 1_000);
+        sample.map_or(0.0, |sample| sample.as_secs_f64() * 1e3)
+    }
+
+    fn p50(&self) -> f64 {
+        self.at(500)
+    }
+
+    fn text(&self) -> String {
+        let (p50, p99) = (self.p50(), self.at(990));
+        format!("p50 {p50:.2} ms, p99 {p99:.2} ms ({} writes)", self.0.len())
+    }
+}
+
+fn row(what: &str, ours: &str, floor: &str) {
+    println!("| {what} | {ours} | {floor} |");
 }
 
 /// A zero-filled file that is written like the log, with nothing around it.
@@ -77,7 +97,7 @@ async fn started(folder: &Path, name: &str, snapshot_log_bytes: u64) -> Outcome<
     let config = Config::new(NodeId(1), folder, || Timestamp::from_millis(0));
     let begin = Instant::now();
     let node = Node::start(Config { snapshot_log_bytes, ..config }).await?;
-    println!("{name:<34} {:>6} ms", begin.elapsed().as_millis());
+    row(name, &format!("{} ms", begin.elapsed().as_millis()), "");
     Ok(node)
 }
 
@@ -86,6 +106,7 @@ fn record(index: usize) -> RecordWrite {
 }
 
 async fn measure(folder: &Path, writes: usize, entries: usize) -> Outcome {
+    println!("| commits of one voter | ours | floor, same run |\n|---|---|---|");
     let data = folder.join("node");
     let node = started(&data, "first start, leading", SNAPSHOT_LOG_BYTES).await?;
     let session = node.session();
@@ -121,9 +142,19 @@ async fn one_proposer(
             batches.push(begin.elapsed());
         }
     }
-    row("fdatasync", &floor);
-    row("commit, 1 proposer", &commits);
-    row("commit of 1,000 commands", &batches);
+    let (floor, commits, batches) =
+        (Samples::of(floor), Samples::of(commits), Samples::of(batches));
+    let goal = 2.0 * floor.p50() + 0.2;
+    row(
+        "a commit, one proposer",
+        &commits.text(),
+        &format!("fdatasync {}; goal 2 x p50 + 0.2 ms = {goal:.2} ms", floor.text()),
+    );
+    row(
+        &format!("{BATCH} records in one commit, as a driver makes of as many commands"),
+        &format!("{}, {:.1} x one commit", batches.text(), batches.p50() / commits.p50()),
+        "goal 20 x one commit",
+    );
     Ok(())
 }
 
@@ -145,9 +176,9 @@ async fn many_proposers(
         Ok::<_, Box<dyn Error>>(samples)
     });
     let samples: Vec<_> = try_join_all(tasks).await?.concat();
-    let elapsed = begin.elapsed();
-    row(&format!("commit, {proposers} proposers"), &samples);
-    println!("{:<34} {:>6} us each", "", elapsed.as_micros() / samples.len() as u128);
+    let each = begin.elapsed().as_secs_f64() * 1e3 / samples.len() as f64;
+    let text = Samples::of(samples).text();
+    row(&format!("commits, {proposers} proposers"), &format!("{each:.3} ms each, {text}"), "");
     Ok(())
 }
 

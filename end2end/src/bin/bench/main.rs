@@ -1,7 +1,7 @@
 //! `cargo xtask bench`: what the journeys of the first slice cost, each beside its floor from the same run.
 //!
 //! It prints one Markdown table with the machine and its load; the README carries a copy. Nothing here passes
-//! or fails by time.
+//! or fails by time. Words after the command choose some of the [`Journey`]s.
 #![forbid(unsafe_code)]
 
 mod client;
@@ -12,7 +12,7 @@ mod machine;
 mod restarts;
 mod stored;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 
 /// One line of the table.
 struct Row {
@@ -21,15 +21,65 @@ struct Row {
     floor: String,
 }
 
+/// What can be measured by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Journey {
+    NoOp,
+    Docker,
+    Agent,
+    Commands,
+    Master,
+    Bundle,
+}
+
+impl Journey {
+    const ALL: [Self; 6] =
+        [Self::NoOp, Self::Docker, Self::Agent, Self::Commands, Self::Master, Self::Bundle];
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::NoOp => "no-op",
+            Self::Docker => "docker",
+            Self::Agent => "agent",
+            Self::Commands => "commands",
+            Self::Master => "master",
+            Self::Bundle => "bundle",
+        }
+    }
+
+    async fn measure(self) -> Result<Vec<Row>> {
+        match self {
+            Self::NoOp => journeys::no_op_launches().await,
+            Self::Docker => journeys::docker_starts().await,
+            Self::Agent => journeys::agent_restart().await,
+            Self::Commands => commands::launches().await,
+            Self::Master => restarts::master().await,
+            Self::Bundle => machine::bundle_bytes(),
+        }
+    }
+}
+
+/// The journeys that were asked for, or all.
+fn chosen(names: impl Iterator<Item = String>) -> Result<Vec<Journey>> {
+    let chosen: Vec<Journey> = names
+        .map(|name| {
+            let journey = Journey::ALL.into_iter().find(|journey| journey.name() == name);
+            journey.with_context(|| {
+                format!("there is no `{name}`, only {}", Journey::ALL.map(Journey::name).join(", "))
+            })
+        })
+        .collect::<Result<_>>()?;
+    Ok(if chosen.is_empty() { Journey::ALL.to_vec() } else { chosen })
+}
+
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<()> {
+    let journeys = chosen(std::env::args().skip(1))?;
     let before = machine::load()?;
-    let mut rows = journeys::no_op_launches().await?;
-    rows.extend(journeys::docker_starts().await?);
-    rows.extend(journeys::agent_restart().await?);
-    rows.extend(commands::launches().await?);
-    rows.extend(restarts::master().await?);
-    rows.extend(machine::bundle_bytes()?);
+    let mut rows = Vec::new();
+    for journey in journeys {
+        rows.extend(journey.measure().await.with_context(|| format!("measuring {journey:?}"))?);
+    }
     let after = machine::load()?;
     let mut table = format!(
         "Machine: {}; load {before} before and {after} after.\n\n| journey | ours | floor, same run |\n|---|---|---|\n",

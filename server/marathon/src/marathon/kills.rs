@@ -71,7 +71,8 @@ impl Marathon {
         };
         let most = self.settings.max_kills_per_request;
         if selected.len() > most {
-            return self.refuse(kill.request, Refusal::TooManyKills { count: selected.len(), most });
+            return self
+                .refuse(kill.request, Refusal::TooManyKills { count: selected.len(), most });
         }
         match kill.after {
             AfterKill::Relaunch => {

@@ -128,9 +128,7 @@ impl From<effect::Refusal> for ApiError {
             | R::BelowApp(_)
             | R::CyclicDependencies
             | R::TooLarge { .. }
-            | R::TooManyKills { .. } => {
-                run_spec::Refusal::rule("/", message).into()
-            }
+            | R::TooManyKills { .. } => run_spec::Refusal::rule("/", message).into(),
         }
     }
 }
