@@ -26,7 +26,23 @@ impl Docker {
         tracing::info!(image, "pulling image `{image}`");
         let failed = |message: String| Error::Pull { image: image.to_owned(), message };
         let found = credentials::find(image, order.sandbox, &self.config.credentials).await;
-        let credentials = found.map_err(failed)?;
+        let found = found.map_err(failed)?;
+        let pulled = self.pull_with(order, found.header).await;
+        match (pulled, found.note) {
+            (Err(Error::Pull { image, message }), Some(note)) => {
+                Err(Error::Pull { image, message: format!("{message} ({note})") })
+            }
+            (pulled, _) => pulled,
+        }
+    }
+
+    async fn pull_with(
+        &self,
+        order: &Pull<'_>,
+        credentials: Option<String>,
+    ) -> Result<(), Error> {
+        let image = order.image;
+        let failed = |message: String| Error::Pull { image: image.to_owned(), message };
         let operation = format!("pull image `{image}`");
         let silence = self.config.pull_stall_timeout;
         let (name, tag) = with_tag(image);
