@@ -23,6 +23,7 @@ fn launch(posted: Value, ports: &[u16]) -> Launch {
         started_at: None,
         ports: ports.to_vec(),
         addresses: Vec::new(),
+        news: None,
     };
     let instance = Instance {
         id,
