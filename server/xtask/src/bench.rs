@@ -2,8 +2,8 @@
 
 use crate::{Result, Workspace, command, images, up, web};
 
-/// Prints the table that the README carries.
-pub(crate) fn run(workspace: &Workspace) -> Result<()> {
+/// Prints the table that the README carries, or the rows of the named parts alone.
+pub(crate) fn run(workspace: &Workspace, parts: &[String]) -> Result<()> {
     images::run()?;
     let program = up::build(workspace, up::Profile::Release)?;
     let mut cargo = workspace.cargo();
@@ -11,5 +11,6 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     cargo.args(["--profile", up::Profile::Ci.name()]);
     cargo.env("EKIDEN_PROGRAM", program);
     cargo.env("EKIDEN_BUNDLE_DIR", web::folder(workspace, up::Profile::Release));
+    cargo.arg("--").args(parts);
     command::run(&mut cargo)
 }

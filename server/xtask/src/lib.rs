@@ -37,7 +37,7 @@ usage: cargo xtask <command>
   up [--agents N] [--data DIR] [--fresh]   build all, start a cluster on this machine, print the consoles' addresses
      [--net 127.0.N.0/24]
   test                                     every check, as CI runs it; changes no file
-  bench                                    measure the journeys beside their floors and print the table
+  bench [PART …]                           measure the journeys beside their floors and print the table
   pictures                                 take the README's pictures anew, from a running cluster
   sim [--seeds A..B | --seed N]            simulate a cluster under faults for many seeds, or replay one with its last events
   images                                   make stand-ins of docker.io/nginx, docker.io/tomcat and busybox for machines that reach no registry
@@ -68,7 +68,7 @@ fn dispatch(arguments: &[String]) -> Result<()> {
             print!("{USAGE}");
             Ok(())
         }
-        "test" | "bench" | "images" | "pictures" | "tidy" | "fix" if !rest.is_empty() => {
+        "test" | "images" | "pictures" | "tidy" | "fix" if !rest.is_empty() => {
             Err(Failure::new(format!(
                 "`cargo xtask {command}` takes no arguments; it was given `{}`",
                 rest.join(" ")
@@ -76,7 +76,7 @@ fn dispatch(arguments: &[String]) -> Result<()> {
         }
         "sim" => simulation::run(&workspace, rest),
         "test" => gate::run(&workspace),
-        "bench" => bench::run(&workspace),
+        "bench" => bench::run(&workspace, rest),
         "images" => images::run(),
         "pictures" => {
             let mut cargo = workspace.cargo();
