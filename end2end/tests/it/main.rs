@@ -9,6 +9,7 @@ mod foreign_clients;
 mod full_disk;
 mod golden_bodies;
 mod health;
+mod image_gc;
 mod kill_points;
 mod master_killed;
 mod other_machine;
