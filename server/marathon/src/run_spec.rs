@@ -15,6 +15,7 @@ mod read;
 mod readiness_check;
 mod record;
 mod refusal;
+mod resource_limits;
 mod schema;
 mod service_ports;
 mod strategy;
@@ -36,6 +37,7 @@ pub use parse::invalid_id;
 pub use read::read;
 pub use readiness_check::ReadinessCheck;
 pub use refusal::{Refusal, Violations};
+pub use resource_limits::{Limit, ResourceLimits};
 pub use service_ports::ServicePortsExhausted;
 pub use strategy::{Backoff, KillSelection, UnreachableStrategy, UpgradeStrategy};
 pub use version::{VersionInfo, VersionedRunSpec};
@@ -49,6 +51,7 @@ pub struct RunSpec {
     cpus: Scalar,
     mem: Scalar,
     disk: Scalar,
+    resource_limits: Option<ResourceLimits>,
     instances: u32,
     constraints: Vec<Constraint>,
     container: Option<Container>,
@@ -108,6 +111,11 @@ impl RunSpec {
     /// Disk of one instance in MiB.
     pub fn disk(&self) -> Scalar {
         self.disk
+    }
+
+    /// How far an instance may go above these; some always limits something.
+    pub fn resource_limits(&self) -> Option<ResourceLimits> {
+        self.resource_limits
     }
 
     /// Wanted number of instances.

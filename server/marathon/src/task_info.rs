@@ -12,7 +12,7 @@ use crate::environment;
 use crate::instance::Task;
 use crate::matching::{self, ports};
 use crate::run_spec::{
-    Command, ContainerNetwork, Networking, Parameter, Protocol, RunSpec, Volume,
+    Command, ContainerNetwork, Limit, Networking, Parameter, Protocol, RunSpec, Volume,
 };
 
 /// Describes the task to launch; `None` for an instance that has none.
@@ -35,6 +35,7 @@ pub fn task_info(launch: &Launch) -> Option<v1::TaskInfo> {
         kill_policy: grace,
         health_check: health_check::of_task(spec, task).map(Box::new),
         labels: Some(labels(spec.labels())),
+        limits: limits(spec),
         discovery: Some(v1::DiscoveryInfo {
             visibility: v1::discovery_info::Visibility::Framework.into(),
             name: Some(spec.id().hostname()),
@@ -43,6 +44,12 @@ pub fn task_info(launch: &Launch) -> Option<v1::TaskInfo> {
         }),
         ..v1::TaskInfo::default()
     })
+}
+
+fn limits(spec: &RunSpec) -> BTreeMap<String, v1::value::Scalar> {
+    let limits = spec.resource_limits().unwrap_or_default();
+    let scalar = |limit: Limit| v1::value::Scalar { value: limit.to_f64() };
+    limits.named().map(|(name, limit)| (name.to_owned(), scalar(limit))).collect()
 }
 
 fn command(launch: &Launch, task: &Task) -> v1::CommandInfo {

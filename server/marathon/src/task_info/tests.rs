@@ -283,3 +283,13 @@ fn marathons_checks_ask_a_container_with_an_address_of_its_own_where_it_has_no_h
     let own = |port| Some(("172.18.0.2".to_owned(), port));
     assert_eq!(asked(&task), [own(80), on_host, own(9)]);
 }
+
+#[test]
+fn limits_go_to_mesos_and_unlimited_is_infinite() {
+    let mut posted = nginx();
+    assert!(task_info(&launch(posted.clone(), &[31_030, 31_500])).unwrap().limits.is_empty());
+    posted["resourceLimits"] = json!({"cpus": 1.5, "mem": "unlimited"});
+    let limits = task_info(&launch(posted, &[31_030, 31_500])).unwrap().limits;
+    let numbers: Vec<_> = limits.iter().map(|(name, limit)| (name.as_str(), limit.value)).collect();
+    assert_eq!(numbers, [("cpus", 1.5), ("mem", f64::INFINITY)]);
+}
