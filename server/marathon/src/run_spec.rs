@@ -6,6 +6,7 @@
 
 mod constraint;
 mod container;
+mod default_network;
 mod fetch;
 mod health_check;
 mod merge;
@@ -31,6 +32,7 @@ pub use container::{
     Container, ContainerNetwork, Networking, Parameter, PortDefinition, PortMapping, Protocol,
     Volume,
 };
+pub use default_network::name_networks;
 pub use fetch::Fetch;
 pub use health_check::{CheckPort, HealthCheck, IpProtocol, Probe, Prober, Scheme};
 pub use parse::invalid_id;
