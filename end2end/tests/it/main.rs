@@ -15,6 +15,7 @@ mod master_killed;
 mod other_machine;
 mod placement;
 mod registries;
+mod resource_limits;
 mod shell_tasks;
 mod starts;
 mod stopped;

@@ -38,10 +38,10 @@ impl Limit {
     /// # Errors
     /// With the original's words.
     pub(super) fn read(value: &Value, request: Scalar) -> Result<Self, String> {
-        let number = match value {
-            Value::String(word) if word == UNLIMITED => return Ok(Self::Unlimited),
-            Value::String(word) => word.parse().ok(),
-            other => other.as_f64(),
+        let number = match value.as_str() {
+            Some(UNLIMITED) => return Ok(Self::Unlimited),
+            Some(word) => word.parse().ok(),
+            None => value.as_f64(),
         };
         let Some(limit) = number.and_then(|number| Scalar::from_f64(number).ok()) else {
             let shown = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
