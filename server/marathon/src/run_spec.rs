@@ -216,7 +216,8 @@ impl RunSpec {
             Networking::Host { port_definitions, .. } => {
                 port_definitions.iter().map(|definition| definition.port).collect()
             }
-            Networking::Bridge { port_mappings } | Networking::Container { port_mappings, .. } => {
+            Networking::Bridge { port_mappings, .. }
+            | Networking::Container { port_mappings, .. } => {
                 port_mappings.iter().map(|mapping| mapping.service_port).collect()
             }
         }

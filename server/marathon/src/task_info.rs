@@ -96,7 +96,7 @@ fn container(
     use v1::container_info::docker_info::Network;
     let (network, network_infos) = match spec.networking() {
         Networking::Host { .. } => (Network::Host, Vec::new()),
-        Networking::Bridge { .. } => (Network::Bridge, Vec::new()),
+        Networking::Bridge { labels, .. } => (Network::Bridge, bridge_info(labels)),
         Networking::Container { network, .. } => (Network::User, vec![network_info(network)]),
     };
     let parameter = |parameter: &Parameter| v1::Parameter {
@@ -120,6 +120,12 @@ fn container(
         }),
         ..v1::ContainerInfo::default()
     }
+}
+
+/// What is said of the bridge, for whoever reads the task.
+fn bridge_info(of_network: &BTreeMap<String, String>) -> Vec<v1::NetworkInfo> {
+    let info = |labels| v1::NetworkInfo { labels: Some(labels), ..v1::NetworkInfo::default() };
+    (!of_network.is_empty()).then(|| info(labels(of_network))).into_iter().collect()
 }
 
 fn network_info(network: &ContainerNetwork) -> v1::NetworkInfo {
@@ -171,7 +177,7 @@ fn discovered(spec: &RunSpec, task: &Task) -> Vec<v1::Port> {
             .iter()
             .map(|port| (port.name.as_ref(), port.protocol, &port.labels))
             .collect(),
-        Networking::Bridge { port_mappings } | Networking::Container { port_mappings, .. } => {
+        Networking::Bridge { port_mappings, .. } | Networking::Container { port_mappings, .. } => {
             port_mappings
                 .iter()
                 .map(|port| (port.name.as_ref(), port.protocol, &port.labels))

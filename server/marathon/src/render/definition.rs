@@ -141,7 +141,9 @@ fn network(networking: &Networking) -> Network {
     let unnamed = |mode: &str| Network { mode: mode.to_owned(), ..Network::default() };
     match networking {
         Networking::Host { .. } => unnamed("host"),
-        Networking::Bridge { .. } => unnamed("container/bridge"),
+        Networking::Bridge { labels, .. } => {
+            Network { labels: labels.clone(), ..unnamed("container/bridge") }
+        }
         Networking::Container { network, .. } => Network {
             mode: "container".to_owned(),
             name: Some(network.name.clone()),

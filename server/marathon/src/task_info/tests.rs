@@ -293,3 +293,24 @@ fn limits_go_to_mesos_and_unlimited_is_infinite() {
     let numbers: Vec<_> = limits.iter().map(|(name, limit)| (name.as_str(), limit.value)).collect();
     assert_eq!(numbers, [("cpus", 1.5), ("mem", f64::INFINITY)]);
 }
+
+#[test]
+fn labels_of_a_bridge_stand_in_the_tasks_description() {
+    let mut posted = nginx();
+    let infos = |posted: &Value| {
+        task_info(&launch(posted.clone(), &[31_030, 31_500]))
+            .unwrap()
+            .container
+            .unwrap()
+            .network_infos
+    };
+    assert_eq!(infos(&posted), []);
+    let container = posted["container"]["docker"].as_object_mut().unwrap();
+    let mappings =
+        [container.remove("portMappings").unwrap(), container.remove("network").unwrap()];
+    posted["container"]["portMappings"] = mappings[0].clone();
+    posted["networks"] = json!([{"mode": "container/bridge", "labels": {"a": "b"}}]);
+    let found = infos(&posted);
+    assert_eq!((found.len(), &found[0].name), (1, &None));
+    assert_eq!(found[0].labels.as_ref().unwrap().labels[0].key, "a");
+}
