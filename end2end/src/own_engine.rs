@@ -3,7 +3,12 @@
 //! It lives in a network namespace of its own, since two engines of one network take each other's bridge away. The namespace outlives the
 //! engine: containers that run on find it again. Agents reach the engine through its socket, which no namespace hides.
 
-use std::{fs, path::PathBuf, process::Stdio, time::Duration};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Stdio,
+    time::Duration,
+};
 
 use anyhow::{Context, Result, ensure};
 use tempfile::TempDir;
@@ -70,6 +75,8 @@ impl OwnEngine {
             command.arg(flag).arg(self.file(file));
         }
         command.args(["--host", &self.host()]).args(&self.flags).stdin(Stdio::null());
+        // A swarm would ask a registry, which is out of reach, for every container.
+        command.env("DOCKER_SERVICE_PREFER_OFFLINE_IMAGE", "1");
         let daemon = command.stdout(log.try_clone()?).stderr(log).kill_on_drop(true).spawn();
         self.daemon = Some(daemon.context("could not start `dockerd`")?);
         until("the engine answers", PATIENCE, async || self.docker(&["version"]).await.map(drop))
@@ -165,8 +172,10 @@ impl Drop for OwnEngine {
             );
             quiet(std::process::Command::new("timeout").args(["30", "sh", "-c", &wait]));
         }
-        for mount in ["exec/netns/default", "data"] {
-            quiet(std::process::Command::new("umount").arg("--lazy").arg(self.file(mount)));
+        let mounts = fs::read_to_string("/proc/mounts").unwrap_or_default();
+        let mounts = mounts.lines().rev().filter_map(|line| line.split(' ').nth(1));
+        for mount in mounts.filter(|mount| Path::new(mount).starts_with(self.folder.path())) {
+            quiet(std::process::Command::new("umount").arg("--lazy").arg(mount));
         }
     }
 }

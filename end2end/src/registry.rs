@@ -1,32 +1,21 @@
-//! A registry of images on loopback, and a gate in front of it that can hold an image's layer back in the middle.
+//! A registry of images on loopback, and a gate in front of it that can slow an image's layer down or hold it back in the middle.
 //!
 //! The registry is Debian's `docker-registry`, with its data in a folder of its own. Engines take a registry on loopback without
 //! certificates. Images are pushed to the registry itself and pulled through the gate.
 
-use std::{
-    fs,
-    net::Ipv4Addr,
-    process::Stdio,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
-    },
-    time::Duration,
-};
+mod gate;
+
+use std::{fs, net::Ipv4Addr, process::Stdio, time::Duration};
 
 use anyhow::{Context, Result, ensure};
+use serde_json::json;
 use tempfile::TempDir;
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::{
-        TcpListener, TcpStream,
-        tcp::{OwnedReadHalf, OwnedWriteHalf},
-    },
+    io::AsyncReadExt,
     process::{Child, Command},
-    sync::watch,
-    task::JoinHandle,
 };
 
+use self::gate::{Gate, Pace};
 use crate::{containers::docker, curl, waiting::until};
 
 /// How long the registry may take to answer.
@@ -35,18 +24,21 @@ const START: Duration = Duration::from_secs(30);
 /// The size of each image's layer, random so that no two images share one.
 const LAYER: usize = 4 << 20;
 
-/// So much of a layer passes a closed gate; manifests and configurations are shorter.
-const PASSES: usize = 256 << 10;
+/// Who may use a private registry.
+pub const USER: &str = "puller";
+
+/// That user's password.
+pub const PASSWORD: &str = "correct horse";
+
+/// The line of that user in the registry's list: the password's bcrypt hash, at the least cost.
+const PASSWORD_LINE: &str = "puller:$2y$05$EkidenEkidenEkidenEki.MLlgdIME70ynuldWZ6q3UyzTq0VggIu\n";
 
 /// A registry with its gate; dropping it ends both and removes the images that it made from the engine.
 #[derive(Debug)]
 pub struct Registry {
     port: u16,
-    gate: u16,
-    is_closed: watch::Sender<bool>,
-    held: watch::Receiver<usize>,
+    gate: Gate,
     images: Vec<String>,
-    accepting: JoinHandle<()>,
     folder: TempDir,
     _process: Child,
 }
@@ -54,21 +46,39 @@ pub struct Registry {
 impl Registry {
     /// Starts an empty registry that asks nobody who they are, with its gate open.
     pub async fn start() -> Result<Self> {
+        Self::start_with("", 200).await
+    }
+
+    /// Starts an empty registry that serves [`USER`] alone.
+    pub async fn start_private() -> Result<Self> {
+        let auth = "auth:\n  htpasswd:\n    realm: test\n    path: ";
+        Self::start_with(auth, 401).await
+    }
+
+    /// Starts a registry with these words in its configuration, which then answers strangers with that status.
+    async fn start_with(auth: &str, answer: u16) -> Result<Self> {
         let folder = TempDir::with_prefix("ekiden-registry-")?;
         let port = free_port()?;
-        let config = folder.path().join("config.yml");
-        let data = folder.path().join("data");
+        let file = |name: &str| folder.path().join(name);
+        fs::write(file("users"), PASSWORD_LINE)?;
+        let auth = match auth {
+            "" => String::new(),
+            auth => format!("{auth}{}\n", file("users").display()),
+        };
         fs::write(
-            &config,
+            file("config.yml"),
             format!(
-                "version: 0.1\nstorage:\n  filesystem:\n    rootdirectory: {}\nhttp:\n  addr: 127.0.0.1:{port}\n",
-                data.display()
+                "version: 0.1\nstorage:\n  filesystem:\n    rootdirectory: {}\nhttp:\n  addr: 127.0.0.1:{port}\n{auth}",
+                file("data").display()
             ),
         )?;
-        let log = fs::File::create(folder.path().join("log"))?;
+        let pushes = file("pushes");
+        fs::create_dir(&pushes)?;
+        fs::write(pushes.join("config.json"), config(port, PASSWORD))?;
+        let log = fs::File::create(file("log"))?;
         let process = Command::new("docker-registry")
             .arg("serve")
-            .arg(&config)
+            .arg(file("config.yml"))
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)
             .stderr(log)
@@ -77,23 +87,28 @@ impl Registry {
             .context("could not start `docker-registry`, of Debian's package of that name")?;
         until("the registry answers", START, async || {
             let reply = curl::get(&format!("http://127.0.0.1:{port}/v2/")).await?;
-            ensure!(reply.status == 200, "it answers {}", reply.status);
+            ensure!(reply.status == answer, "it answers {}", reply.status);
             Ok(())
         })
         .await
-        .with_context(|| fs::read_to_string(folder.path().join("log")).unwrap_or_default())?;
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
-        let gate = listener.local_addr()?.port();
-        let (is_closed, watched) = watch::channel(false);
-        let (holds, held) = watch::channel(0);
-        let accepting = tokio::spawn(accept(listener, port, watched, Arc::new(holds)));
-        let images = Vec::new();
-        Ok(Self { port, gate, is_closed, held, images, accepting, folder, _process: process })
+        .with_context(|| fs::read_to_string(file("log")).unwrap_or_default())?;
+        let gate = Gate::open(port).await?;
+        Ok(Self { port, gate, images: Vec::new(), folder, _process: process })
+    }
+
+    /// Where images are pulled from, as it stands in their names.
+    pub fn address(&self) -> String {
+        format!("127.0.0.1:{}", self.gate.port())
     }
 
     /// What an image is called through the gate, whether it is there or not.
     pub fn image(&self, name: &str) -> String {
-        format!("127.0.0.1:{}/{name}", self.gate)
+        format!("{}/{name}", self.address())
+    }
+
+    /// Docker's `config.json` for pulls with this password.
+    pub fn credentials(&self, password: &str) -> String {
+        config(self.gate.port(), password)
     }
 
     /// Makes an image of busybox and a layer like no other, pushes it, and takes it away from the engine; its name through the gate.
@@ -113,7 +128,8 @@ impl Registry {
         };
         docker(&["rm", container]).await?;
         made?;
-        docker(&["push", &direct]).await?;
+        let settings = self.folder.path().join("pushes").display().to_string();
+        docker(&["--config", &settings, "push", &direct]).await?;
         docker(&["rmi", &direct]).await?;
         self.images.push(self.image(name));
         Ok(self.image(name))
@@ -121,28 +137,27 @@ impl Registry {
 
     /// From here on layers stop in the middle, until the gate is opened.
     pub fn close(&self) {
-        self.is_closed.send_replace(true);
+        self.gate.set(Pace::Closed);
+    }
+
+    /// From here on layers pass at so many bytes a second.
+    pub fn slow_down(&self, bytes_per_second: usize) {
+        self.gate.set(Pace::Slow(bytes_per_second));
     }
 
     /// Lets everything through, also what is held.
     pub fn open(&self) {
-        self.is_closed.send_replace(false);
+        self.gate.set(Pace::Free);
     }
 
     /// Waits until so many layers have been stopped since the start.
     pub async fn has_stopped(&self, layers: usize) -> Result<()> {
-        let mut held = self.held.clone();
-        let stopped = held.wait_for(|held| *held >= layers);
-        tokio::time::timeout(START, stopped)
-            .await
-            .with_context(|| format!("no layer was asked for, or fewer than {layers}"))??;
-        Ok(())
+        self.gate.has_stopped(layers, START).await
     }
 }
 
 impl Drop for Registry {
     fn drop(&mut self) {
-        self.accepting.abort();
         for image in &self.images {
             // It may never have been pulled.
             let _ = std::process::Command::new("docker")
@@ -154,88 +169,11 @@ impl Drop for Registry {
     }
 }
 
+fn config(port: u16, password: &str) -> String {
+    let entry = json!({"username": USER, "password": password});
+    json!({"auths": {format!("127.0.0.1:{port}"): entry}}).to_string()
+}
+
 fn free_port() -> Result<u16> {
     Ok(std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
-}
-
-async fn accept(
-    listener: TcpListener,
-    registry: u16,
-    is_closed: watch::Receiver<bool>,
-    held: Arc<watch::Sender<usize>>,
-) {
-    while let Ok((engine, _)) = listener.accept().await {
-        let (is_closed, held) = (is_closed.clone(), Arc::clone(&held));
-        tokio::spawn(async move {
-            // An engine that gives up a pull breaks its connections.
-            let _ = connection(engine, registry, is_closed, held).await;
-        });
-    }
-}
-
-async fn connection(
-    engine: TcpStream,
-    registry: u16,
-    is_closed: watch::Receiver<bool>,
-    held: Arc<watch::Sender<usize>>,
-) -> Result<()> {
-    let registry = TcpStream::connect((Ipv4Addr::LOCALHOST, registry)).await?;
-    let (from_engine, to_engine) = engine.into_split();
-    let (from_registry, to_registry) = registry.into_split();
-    // A connection carries one request after the other; what comes down belongs to the last one that went up.
-    let request = Arc::new(Request::default());
-    tokio::select! {
-        up = upwards(from_engine, to_registry, Arc::clone(&request)) => up,
-        down = downwards(from_registry, to_engine, request, is_closed, held) => down,
-    }
-}
-
-#[derive(Debug, Default)]
-struct Request {
-    is_blob: AtomicBool,
-    answered: AtomicUsize,
-}
-
-async fn upwards(
-    mut from: OwnedReadHalf,
-    mut to: OwnedWriteHalf,
-    request: Arc<Request>,
-) -> Result<()> {
-    let mut bytes = vec![0; 64 << 10];
-    loop {
-        let read = from.read(&mut bytes).await?;
-        if read == 0 {
-            return Ok(());
-        }
-        if bytes[..read].starts_with(b"GET ") {
-            let line = bytes[..read].split(|byte| *byte == b'\r').next().unwrap_or_default();
-            let is_blob = line.windows(7).any(|part| part == b"/blobs/");
-            request.is_blob.store(is_blob, Ordering::SeqCst);
-            request.answered.store(0, Ordering::SeqCst);
-        }
-        to.write_all(&bytes[..read]).await?;
-    }
-}
-
-async fn downwards(
-    mut from: OwnedReadHalf,
-    mut to: OwnedWriteHalf,
-    request: Arc<Request>,
-    mut is_closed: watch::Receiver<bool>,
-    held: Arc<watch::Sender<usize>>,
-) -> Result<()> {
-    let mut bytes = vec![0; 64 << 10];
-    loop {
-        let read = from.read(&mut bytes).await?;
-        if read == 0 {
-            return Ok(());
-        }
-        let answered = request.answered.fetch_add(read, Ordering::SeqCst) + read;
-        let is_layer = request.is_blob.load(Ordering::SeqCst) && answered > PASSES;
-        if is_layer && *is_closed.borrow() {
-            held.send_modify(|held| *held += 1);
-            is_closed.wait_for(|is_closed| !is_closed).await?;
-        }
-        to.write_all(&bytes[..read]).await?;
-    }
 }

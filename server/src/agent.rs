@@ -8,6 +8,7 @@ mod driver;
 mod engine;
 mod full_disk;
 mod http;
+mod images;
 mod journal;
 mod link;
 mod machine;
@@ -32,11 +33,12 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{error, info, warn};
 
-pub(crate) use self::config::{AgentConfig, Commands, Engine, Fetching, Retention};
+pub(crate) use self::config::{AgentConfig, Commands, Engine, Fetching, ImageGc, Retention};
 
 use self::driver::Driver;
-use self::engine::Containers;
+use self::engine::{Containers, Preparing};
 use self::http::Api;
+use self::images::Images;
 use self::link::Link;
 use self::ports::Ports;
 use self::prober::Prober;
@@ -116,7 +118,12 @@ pub(crate) async fn start(
     let link = Link::spawn(master, inbox.clone(), &tracker, stop.clone());
     let prober = Prober::new(inside(&config), inbox.clone(), tracker.clone(), stop.clone());
     let fetcher = fetcher(&config, &work_dir)?;
-    let containers = Containers::new(engines, fetcher, inbox, tracker.clone(), stop.clone());
+    let images = images(&config, &work_dir);
+    if let Some((images, gc)) = images.clone().zip(config.image_gc.clone()) {
+        tracker.spawn(until_stopped(async move { images.collect(gc).await }, stop.clone()));
+    }
+    let preparing = Preparing { fetcher, images };
+    let containers = Containers::new(engines, preparing, inbox, tracker.clone(), stop.clone());
     let label = ("ekiden.agent-dir", work_dir.identity().to_owned());
     let ports = Ports::new(clock, link, containers, prober, label, stop.clone());
     tracker.spawn(until_stopped(
@@ -237,13 +244,23 @@ fn engines(
     Ok(engines)
 }
 
+/// A Docker engine for questions that have nothing to do with this agent's containers.
+fn plain_docker(config: &AgentConfig) -> Docker {
+    let socket = config.docker_socket.clone();
+    Docker::new(DockerConfig { socket, ..DockerConfig::default() })
+}
+
+/// What this agent has pulled, where a Docker engine does that.
+fn images(config: &AgentConfig, work_dir: &WorkDir) -> Option<Images> {
+    let meta = work_dir.path().join("meta");
+    (config.engine == Engine::Docker)
+        .then(|| Images::open(plain_docker(config), meta.join("pulled-images.json")))
+}
+
 /// How the tasks of that engine are asked.
 fn inside(config: &AgentConfig) -> Arc<dyn Inside> {
     match config.engine {
-        Engine::Docker => {
-            let socket = config.docker_socket.clone();
-            Arc::new(Docker::new(DockerConfig { socket, ..DockerConfig::default() }))
-        }
+        Engine::Docker => Arc::new(plain_docker(config)),
         Engine::NoOp | Engine::None => Arc::new(NoOp::new()),
     }
 }

@@ -6,6 +6,7 @@
 mod agent;
 mod bytes;
 mod duration;
+mod image_gc;
 mod local;
 mod marathon;
 mod master;
@@ -13,6 +14,7 @@ mod master;
 pub(crate) use agent::AgentFlags;
 pub(crate) use bytes::FlagBytes;
 pub(crate) use duration::FlagDuration;
+pub(crate) use image_gc::FlagImageGc;
 pub(crate) use local::{LocalCommand, LocalFlags};
 pub(crate) use master::MasterFlags;
 

@@ -323,6 +323,7 @@ pub(crate) async fn agent(flags: AgentFlags) -> anyhow::Result<()> {
             disk_headroom: flags.gc_disk_headroom,
             watch_interval: flags.disk_watch_interval.0,
         },
+        image_gc: flags.image_gc_config.of_agent(),
         cluster: flags.cluster_label.clone(),
         flags: flags.shown(),
     };

@@ -82,8 +82,10 @@ pub struct ProcessSpec {
     pub cpu_shares: u64,
     /// Most processor time in each 100 ms, in microseconds; none is no bound.
     pub cpu_quota: Option<u64>,
-    /// Most memory in bytes.
-    pub memory_bytes: u64,
+    /// Most memory in bytes; none is no bound.
+    pub memory_bytes: Option<u64>,
+    /// Memory that the kernel leaves alone as long as it can, where that is less than the bound.
+    pub memory_reservation_bytes: Option<u64>,
     /// Limits of the kind that setrlimit(2) sets.
     pub limits: Vec<ProcessLimit>,
 }

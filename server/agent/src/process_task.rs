@@ -74,6 +74,7 @@ pub fn process_spec(task: &TaskInfo, around: Surroundings<'_>) -> Result<Process
     };
     let (program, arguments) = program(command)?;
     let environment = environment(task, command, around)?;
+    let (memory_bytes, memory_reservation_bytes) = memory(task);
     let limits = task.container.as_ref().and_then(|container| container.rlimit_info.as_ref());
     let limits = limits.into_iter().flat_map(|info| &info.rlimits).map(limit);
     let spec = ProcessSpec {
@@ -84,9 +85,9 @@ pub fn process_spec(task: &TaskInfo, around: Surroundings<'_>) -> Result<Process
         user: user(command, around),
         sandbox: around.sandbox.to_owned(),
         cpu_shares: (cpus(task) * 1_024 / 1_000).max(MIN_CPU_SHARES),
-        cpu_quota: around.settings.bounds_cpu.then(|| (cpus(task) * 100).max(MIN_CPU_QUOTA)),
-        memory_bytes: (thousandths(task, "mem", ALLOWANCE_MEM_THOUSANDTHS) * 1_048_576 / 1_000)
-            .max(MIN_MEMORY),
+        cpu_quota: cpu_quota(task, around.settings.bounds_cpu),
+        memory_bytes,
+        memory_reservation_bytes,
         limits: limits.collect::<Result<_, _>>()?,
     };
     refuse_nul(&spec)?;
@@ -113,11 +114,36 @@ fn refuse_unsupported(task: &TaskInfo) -> Result<(), Refusal> {
         ("health_check", task.health_check.is_some()),
         ("check", task.check.is_some()),
         ("max_completion_time", task.max_completion_time.is_some()),
-        ("limits", !task.limits.is_empty()),
     ];
     match asked.into_iter().find(|(_, is_set)| *is_set) {
         Some((field, _)) => unsupported(format!("`{field}` of a command is not supported yet")),
         None => Ok(()),
+    }
+}
+
+/// What a task's limit of a resource comes to with the allowance, in thousandths; `Some(None)` is one without end.
+fn limit_of(task: &TaskInfo, name: &str, allowance: i64) -> Option<Option<u64>> {
+    let limit = Scalar::from_f64(task.limits.get(name)?.value).ok();
+    Some(limit.map(|limit| {
+        u64::try_from(limit.thousandths().saturating_add(allowance)).unwrap_or_default()
+    }))
+}
+
+fn cpu_quota(task: &TaskInfo, bounds_cpu: bool) -> Option<u64> {
+    let quota = |thousandths: u64| thousandths.saturating_mul(100).max(MIN_CPU_QUOTA);
+    match limit_of(task, "cpus", ALLOWANCE_CPUS_THOUSANDTHS) {
+        Some(limit) => limit.map(quota),
+        None => bounds_cpu.then(|| quota(cpus(task))),
+    }
+}
+
+/// The bound, and what is less than it.
+fn memory(task: &TaskInfo) -> (Option<u64>, Option<u64>) {
+    let bytes = |thousandths: u64| (thousandths.saturating_mul(1_048_576) / 1_000).max(MIN_MEMORY);
+    let request = bytes(thousandths(task, "mem", ALLOWANCE_MEM_THOUSANDTHS));
+    match limit_of(task, "mem", ALLOWANCE_MEM_THOUSANDTHS) {
+        Some(limit) => (limit.map(bytes), Some(request)),
+        None => (Some(request), None),
     }
 }
 

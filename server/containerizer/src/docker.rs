@@ -5,6 +5,7 @@
 
 mod create;
 mod credentials;
+mod images;
 mod inside;
 mod inspect;
 mod output;
@@ -29,8 +30,9 @@ use futures_util::{FutureExt, StreamExt};
 use tokio::sync::OnceCell;
 
 pub use self::credentials::CredentialFiles;
+pub use self::images::{HeldImage, Removal};
 pub use self::rotation::OutputLimit;
-use crate::{Containerizer, EngineInfo, Error, Pull};
+use crate::{Containerizer, EngineInfo, Error, Pull, Pulled};
 
 /// How often a container is asked for whose name an earlier attempt holds, and the pause between.
 const NAME_ATTEMPTS: u32 = 100;
@@ -347,7 +349,7 @@ impl Containerizer for Docker {
         .boxed()
     }
 
-    fn pull<'a>(&'a self, order: &'a Pull<'a>) -> BoxFuture<'a, Result<(), Error>> {
+    fn pull<'a>(&'a self, order: &'a Pull<'a>) -> BoxFuture<'a, Result<Pulled, Error>> {
         self.pull_image(order).boxed()
     }
 

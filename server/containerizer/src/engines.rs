@@ -10,7 +10,7 @@ use agent_core::container::{ContainerSpec, Exit, FoundContainer, Inspection, Kin
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
-use crate::{Containerizer, EngineInfo, Error, Pull};
+use crate::{Containerizer, EngineInfo, Error, Pull, Pulled};
 
 /// The engines of one agent.
 #[derive(Debug, Clone, Default)]
@@ -54,7 +54,7 @@ impl Containerizer for Engines {
         async { self.docker()?.probe().await }.boxed()
     }
 
-    fn pull<'a>(&'a self, order: &'a Pull<'a>) -> BoxFuture<'a, Result<(), Error>> {
+    fn pull<'a>(&'a self, order: &'a Pull<'a>) -> BoxFuture<'a, Result<Pulled, Error>> {
         async move { self.docker()?.pull(order).await }.boxed()
     }
 

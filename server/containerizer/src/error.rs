@@ -121,6 +121,15 @@ impl Error {
         }
     }
 
+    /// Whether a container could not be made because its image is not there (any more).
+    ///
+    /// Source: moby/moby: daemon/images/image.go (`ErrImageDoesNotExist`).
+    #[must_use]
+    pub fn is_missing_image(&self) -> bool {
+        matches!(self, Error::Refused { status: 404, message, .. }
+            if message.to_ascii_lowercase().contains("no such image"))
+    }
+
     pub(crate) fn io(
         operation: &'static str,
         path: &std::path::Path,

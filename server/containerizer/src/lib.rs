@@ -20,7 +20,7 @@ use std::time::Duration;
 use agent_core::container::{ContainerSpec, Exit, FoundContainer, Inspection, ProcessSpec};
 use futures_util::future::BoxFuture;
 
-pub use crate::docker::{CredentialFiles, Docker, DockerConfig, OutputLimit};
+pub use crate::docker::{CredentialFiles, Docker, DockerConfig, HeldImage, OutputLimit, Removal};
 pub use crate::engines::Engines;
 pub use crate::error::Error;
 pub use crate::fetcher::{FetchError, Fetcher, FetcherConfig, Owner};
@@ -67,6 +67,15 @@ impl std::fmt::Debug for Pull<'_> {
     }
 }
 
+/// What a pull has done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pulled {
+    /// The image was there, or the registry had no newer one.
+    Nothing,
+    /// The image has come, and the engine did not have it before.
+    Image,
+}
+
 /// An engine that runs containers for one agent.
 ///
 /// No method is cancelled half-way by its own means: dropping a future leaves the engine to finish what it was told.
@@ -75,7 +84,7 @@ pub trait Containerizer: std::fmt::Debug + Send + Sync + 'static {
     fn probe(&self) -> BoxFuture<'_, Result<EngineInfo, Error>>;
 
     /// Makes sure that the image is present: pulls it when it is missing, or always when the order says so.
-    fn pull<'a>(&'a self, order: &'a Pull<'a>) -> BoxFuture<'a, Result<(), Error>>;
+    fn pull<'a>(&'a self, order: &'a Pull<'a>) -> BoxFuture<'a, Result<Pulled, Error>>;
 
     /// Makes the container without starting it; a container of that name and the same agent directory is taken as made.
     fn create<'a>(&'a self, spec: &'a ContainerSpec) -> BoxFuture<'a, Result<(), Error>>;

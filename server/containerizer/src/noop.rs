@@ -14,7 +14,7 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use tokio::sync::watch;
 
-use crate::{Containerizer, EngineInfo, Error, Inside, Pull};
+use crate::{Containerizer, EngineInfo, Error, Inside, Pull, Pulled};
 
 /// Containers that exist only as entries of a map.
 #[derive(Debug, Default)]
@@ -78,8 +78,8 @@ impl Containerizer for NoOp {
             .boxed()
     }
 
-    fn pull<'a>(&'a self, _order: &'a Pull<'a>) -> BoxFuture<'a, Result<(), Error>> {
-        async { Ok(()) }.boxed()
+    fn pull<'a>(&'a self, _order: &'a Pull<'a>) -> BoxFuture<'a, Result<Pulled, Error>> {
+        async { Ok(Pulled::Nothing) }.boxed()
     }
 
     fn create<'a>(&'a self, spec: &'a ContainerSpec) -> BoxFuture<'a, Result<(), Error>> {

@@ -27,7 +27,7 @@ use tokio::time::{sleep, timeout};
 
 use self::cgroups::Cgroups;
 use self::task_folder::{State, TaskFolder};
-use crate::{Containerizer, EngineInfo, Error, Pull};
+use crate::{Containerizer, EngineInfo, Error, Pull, Pulled};
 
 /// How long an executor may take until its command's program runs.
 const START: Duration = Duration::from_secs(60);
@@ -329,7 +329,7 @@ impl Containerizer for Process {
             .boxed()
     }
 
-    fn pull<'a>(&'a self, _order: &'a Pull<'a>) -> BoxFuture<'a, Result<(), Error>> {
+    fn pull<'a>(&'a self, _order: &'a Pull<'a>) -> BoxFuture<'a, Result<Pulled, Error>> {
         async { Err(Error::Unsupported { what: "containers from images this way" }) }.boxed()
     }
 

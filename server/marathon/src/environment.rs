@@ -81,7 +81,7 @@ pub(crate) fn declared(networking: &Networking) -> Vec<(u16, Option<&str>)> {
         Networking::Host { port_definitions, .. } => {
             port_definitions.iter().map(|port| (port.port, port.name.as_deref())).collect()
         }
-        Networking::Bridge { port_mappings } | Networking::Container { port_mappings, .. } => {
+        Networking::Bridge { port_mappings, .. } | Networking::Container { port_mappings, .. } => {
             port_mappings.iter().map(|port| (port.container_port, port.name.as_deref())).collect()
         }
     }

@@ -134,6 +134,8 @@ pub struct Task {
     pub ports: Vec<u16>,
     /// Addresses that the last status told.
     pub addresses: Vec<IpAddr>,
+    /// What its executor says while it is being staged, such as how far a pull has come; not stored.
+    pub news: Option<Arc<str>>,
 }
 
 /// One running copy of an app.

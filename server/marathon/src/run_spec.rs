@@ -6,6 +6,7 @@
 
 mod constraint;
 mod container;
+mod default_network;
 mod fetch;
 mod health_check;
 mod merge;
@@ -15,6 +16,7 @@ mod read;
 mod readiness_check;
 mod record;
 mod refusal;
+mod resource_limits;
 mod schema;
 mod service_ports;
 mod strategy;
@@ -30,12 +32,14 @@ pub use container::{
     Container, ContainerNetwork, Networking, Parameter, PortDefinition, PortMapping, Protocol,
     Volume,
 };
+pub use default_network::name_networks;
 pub use fetch::Fetch;
 pub use health_check::{CheckPort, HealthCheck, IpProtocol, Probe, Prober, Scheme};
 pub use parse::invalid_id;
 pub use read::read;
 pub use readiness_check::ReadinessCheck;
 pub use refusal::{Refusal, Violations};
+pub use resource_limits::{Limit, ResourceLimits};
 pub use service_ports::ServicePortsExhausted;
 pub use strategy::{Backoff, KillSelection, UnreachableStrategy, UpgradeStrategy};
 pub use version::{VersionInfo, VersionedRunSpec};
@@ -49,6 +53,7 @@ pub struct RunSpec {
     cpus: Scalar,
     mem: Scalar,
     disk: Scalar,
+    resource_limits: Option<ResourceLimits>,
     instances: u32,
     constraints: Vec<Constraint>,
     container: Option<Container>,
@@ -108,6 +113,11 @@ impl RunSpec {
     /// Disk of one instance in MiB.
     pub fn disk(&self) -> Scalar {
         self.disk
+    }
+
+    /// How far an instance may go above these; some always limits something.
+    pub fn resource_limits(&self) -> Option<ResourceLimits> {
+        self.resource_limits
     }
 
     /// Wanted number of instances.
@@ -206,7 +216,8 @@ impl RunSpec {
             Networking::Host { port_definitions, .. } => {
                 port_definitions.iter().map(|definition| definition.port).collect()
             }
-            Networking::Bridge { port_mappings } | Networking::Container { port_mappings, .. } => {
+            Networking::Bridge { port_mappings, .. }
+            | Networking::Container { port_mappings, .. } => {
                 port_mappings.iter().map(|mapping| mapping.service_port).collect()
             }
         }

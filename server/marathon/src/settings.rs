@@ -42,6 +42,8 @@ pub struct Settings {
     pub reconciliation_interval: Duration,
     /// How long news that need no durable write before they are used may wait for one.
     pub write_behind: Duration,
+    /// `--default_network_name`: the container network of definitions that name none.
+    pub default_network_name: Option<String>,
     /// `--max_concurrent_marathon_health_checks`: most questions to tasks that are out at once.
     pub max_concurrent_probes: usize,
     /// How many of the newest versions of an app are kept, besides older ones in use (design D6).
@@ -74,6 +76,7 @@ impl Default for Settings {
             reconciliation_initial_delay: Duration::from_secs(15),
             reconciliation_interval: Duration::from_secs(600),
             write_behind: Duration::from_millis(100),
+            default_network_name: None,
             max_concurrent_probes: 256,
             kept_versions: 10,
             apps_per_record: 256,

@@ -12,7 +12,7 @@ use crate::environment;
 use crate::instance::Task;
 use crate::matching::{self, ports};
 use crate::run_spec::{
-    Command, ContainerNetwork, Networking, Parameter, Protocol, RunSpec, Volume,
+    Command, ContainerNetwork, Limit, Networking, Parameter, Protocol, RunSpec, Volume,
 };
 
 /// Describes the task to launch; `None` for an instance that has none.
@@ -35,6 +35,7 @@ pub fn task_info(launch: &Launch) -> Option<v1::TaskInfo> {
         kill_policy: grace,
         health_check: health_check::of_task(spec, task).map(Box::new),
         labels: Some(labels(spec.labels())),
+        limits: limits(spec),
         discovery: Some(v1::DiscoveryInfo {
             visibility: v1::discovery_info::Visibility::Framework.into(),
             name: Some(spec.id().hostname()),
@@ -43,6 +44,12 @@ pub fn task_info(launch: &Launch) -> Option<v1::TaskInfo> {
         }),
         ..v1::TaskInfo::default()
     })
+}
+
+fn limits(spec: &RunSpec) -> BTreeMap<String, v1::value::Scalar> {
+    let limits = spec.resource_limits().unwrap_or_default();
+    let scalar = |limit: Limit| v1::value::Scalar { value: limit.to_f64() };
+    limits.named().map(|(name, limit)| (name.to_owned(), scalar(limit))).collect()
 }
 
 fn command(launch: &Launch, task: &Task) -> v1::CommandInfo {
@@ -89,7 +96,7 @@ fn container(
     use v1::container_info::docker_info::Network;
     let (network, network_infos) = match spec.networking() {
         Networking::Host { .. } => (Network::Host, Vec::new()),
-        Networking::Bridge { .. } => (Network::Bridge, Vec::new()),
+        Networking::Bridge { labels, .. } => (Network::Bridge, bridge_info(labels)),
         Networking::Container { network, .. } => (Network::User, vec![network_info(network)]),
     };
     let parameter = |parameter: &Parameter| v1::Parameter {
@@ -113,6 +120,12 @@ fn container(
         }),
         ..v1::ContainerInfo::default()
     }
+}
+
+/// What is said of the bridge, for whoever reads the task.
+fn bridge_info(of_network: &BTreeMap<String, String>) -> Vec<v1::NetworkInfo> {
+    let info = |labels| v1::NetworkInfo { labels: Some(labels), ..v1::NetworkInfo::default() };
+    (!of_network.is_empty()).then(|| info(labels(of_network))).into_iter().collect()
 }
 
 fn network_info(network: &ContainerNetwork) -> v1::NetworkInfo {
@@ -164,7 +177,7 @@ fn discovered(spec: &RunSpec, task: &Task) -> Vec<v1::Port> {
             .iter()
             .map(|port| (port.name.as_ref(), port.protocol, &port.labels))
             .collect(),
-        Networking::Bridge { port_mappings } | Networking::Container { port_mappings, .. } => {
+        Networking::Bridge { port_mappings, .. } | Networking::Container { port_mappings, .. } => {
             port_mappings
                 .iter()
                 .map(|port| (port.name.as_ref(), port.protocol, &port.labels))

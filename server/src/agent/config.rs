@@ -54,6 +54,8 @@ pub(crate) struct AgentConfig {
     pub(crate) max_completed_tasks: usize,
     /// How long sandboxes of ended tasks stay.
     pub(crate) retention: Retention,
+    /// When images that this agent has pulled go again; never when absent.
+    pub(crate) image_gc: Option<ImageGc>,
     /// Name of the cluster, a label on every container.
     pub(crate) cluster: String,
     /// The flags as they are shown by `/flags` and `/state`.
@@ -95,6 +97,17 @@ pub(crate) struct Retention {
     pub(crate) disk_headroom: f64,
     /// Time between two looks for old ones.
     pub(crate) watch_interval: Duration,
+}
+
+/// When images go that this agent has pulled and nothing needs.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct ImageGc {
+    /// Part of the engine's disk, in [0, 1], that they leave free.
+    pub(crate) disk_headroom: f64,
+    /// Time between two looks at the disk.
+    pub(crate) watch_interval: Duration,
+    /// Names of images that stay.
+    pub(crate) excluded: Vec<String>,
 }
 
 /// Which engine runs containers.

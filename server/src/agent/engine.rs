@@ -12,15 +12,16 @@ use std::time::Duration;
 
 use agent_core::container::Exit;
 use agent_core::{Command, Launch, LaunchFailure, TaskKey, Watched};
-use containerizer::{Containerizer as _, Engines, Error, Fetcher, Pull};
+use containerizer::{Containerizer as _, Engines, Error, Fetcher, Pull, Pulled};
 use futures_util::future::BoxFuture;
 use model::ContainerId;
-use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::sync::{Semaphore, SemaphorePermit, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{debug, warn};
 
 use self::fetching::Fetching;
+use super::images::Images;
 use super::work_dir;
 
 /// Containers that are made and started at the same time; the engine works them off one by one beyond a few.
@@ -31,6 +32,9 @@ const PROCESS_STARTS_AT_ONCE: usize = 16;
 
 /// Pause before an engine that did not answer is asked again.
 const RETRY: Duration = Duration::from_secs(2);
+
+/// How often an image that is gone again when its container is made is pulled.
+const PULLS: u32 = 3;
 
 /// How long an ended container's last output may take before its end is reported.
 const LAST_OUTPUT: Duration = Duration::from_secs(30);
@@ -46,6 +50,7 @@ const REWRITE: Duration = Duration::from_secs(5);
 pub(super) struct Containers {
     engine: Engines,
     fetcher: Arc<Fetcher>,
+    images: Option<Images>,
     inbox: mpsc::Sender<Command>,
     starts: Arc<Semaphore>,
     process_starts: Arc<Semaphore>,
@@ -55,17 +60,26 @@ pub(super) struct Containers {
     stop: CancellationToken,
 }
 
+/// What brings what a container needs before it is made.
+pub(super) struct Preparing {
+    /// Brings files into sandboxes.
+    pub(super) fetcher: Fetcher,
+    /// Remembers what was pulled.
+    pub(super) images: Option<Images>,
+}
+
 impl Containers {
     pub(super) fn new(
         engine: Engines,
-        fetcher: Fetcher,
+        preparing: Preparing,
         inbox: mpsc::Sender<Command>,
         tracker: TaskTracker,
         stop: CancellationToken,
     ) -> Self {
         Self {
             engine,
-            fetcher: Arc::new(fetcher),
+            fetcher: Arc::new(preparing.fetcher),
+            images: preparing.images,
             inbox,
             starts: Arc::new(Semaphore::new(STARTS_AT_ONCE)),
             process_starts: Arc::new(Semaphore::new(PROCESS_STARTS_AT_ONCE)),
@@ -230,6 +244,44 @@ impl Containers {
             user: spec.sandbox_owner.as_deref(),
         };
         self.fetch(fetching, cancel).await?;
+        let _held = self.images.as_ref().map(|images| images.hold(&spec.image));
+        let _turn = self.create(launch, cancel).await?;
+        if cancel.is_cancelled() {
+            return Err(LaunchFailure::Cancelled);
+        }
+        self.engine.start(&spec.name).await.map_err(|error| self.failed(launch, &error))?;
+        self.describe_started(launch, cancel).await
+    }
+
+    /// Makes the container of an image that is there then; a turn to start it.
+    async fn create(
+        &self,
+        launch: &Launch,
+        cancel: &CancellationToken,
+    ) -> Result<Option<SemaphorePermit<'_>>, LaunchFailure> {
+        let mut pulls = 0;
+        loop {
+            self.pull(launch, cancel).await?;
+            pulls += 1;
+            self.report(Command::ImageReady(launch.task.clone(), launch.container.clone())).await;
+            let turn = self.starts.acquire().await.ok();
+            if cancel.is_cancelled() {
+                return Err(LaunchFailure::Cancelled);
+            }
+            match self.engine.create(&launch.spec).await {
+                Ok(()) => return Ok(turn),
+                // Somebody has removed it since it was there: another agent of this engine, or a person.
+                Err(error) if error.is_missing_image() && pulls < PULLS => {
+                    debug!("the image of `{}` is pulled again: {error}", launch.spec.name);
+                }
+                Err(error) => return Err(self.failed(launch, &error)),
+            }
+        }
+    }
+
+    /// Makes sure that the image is there, and tells how far that has come.
+    async fn pull(&self, launch: &Launch, cancel: &CancellationToken) -> Result<(), LaunchFailure> {
+        let spec = &launch.spec;
         let (told, news) = watch::channel(String::new());
         let progress = move |text| drop(told.send_replace(text));
         let order = Pull {
@@ -244,18 +296,11 @@ impl Containers {
             pulled = self.engine.pull(&order) => pulled,
             never = self.tell_progress(launch, news) => match never {},
         };
-        pulled.map_err(|error| self.failed(launch, &error))?;
-        self.report(Command::ImageReady(launch.task.clone(), launch.container.clone())).await;
-        let _turn = self.starts.acquire().await;
-        if cancel.is_cancelled() {
-            return Err(LaunchFailure::Cancelled);
+        let pulled = pulled.map_err(|error| self.failed(launch, &error))?;
+        if let (Pulled::Image, Some(images)) = (pulled, &self.images) {
+            images.note(&spec.image).await;
         }
-        self.engine.create(spec).await.map_err(|error| self.failed(launch, &error))?;
-        if cancel.is_cancelled() {
-            return Err(LaunchFailure::Cancelled);
-        }
-        self.engine.start(&spec.name).await.map_err(|error| self.failed(launch, &error))?;
-        self.describe_started(launch, cancel).await
+        Ok(())
     }
 
     /// Tells now and then how far a pull has come, for as long as it takes.

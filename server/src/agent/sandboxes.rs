@@ -69,7 +69,7 @@ fn allowed_age(retention: Retention, usage: f64) -> Duration {
 }
 
 /// The part of the file system that is in use; none where it cannot be told.
-fn usage(work_dir: &Path) -> f64 {
+pub(super) fn usage(work_dir: &Path) -> f64 {
     rustix::fs::statvfs(work_dir).map_or(0.0, |space| {
         let part = |blocks: u64| blocks as f64 / space.f_blocks.max(1) as f64;
         1.0 - part(space.f_bavail)

@@ -101,6 +101,7 @@ fn config(folder: &TempDir, master: &Master, engine: Engine) -> AgentConfig {
             disk_headroom: 0.1,
             watch_interval: Duration::from_secs(60),
         },
+        image_gc: None,
         cluster: "test".to_owned(),
         flags: vec![("port".to_owned(), "5051".to_owned())],
     }

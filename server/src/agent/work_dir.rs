@@ -7,6 +7,7 @@
 //! meta/identity          random identity of the folder, a label on every container
 //! meta/nonce             nonce of the registration, new with each new agent
 //! meta/journal           what must survive the process
+//! meta/pulled-images.json  the images that this agent has pulled, and may remove again
 //! meta/slaves/<agent>/   address.json: under which name and address the agent was admitted; offered.json: what it offers
 //! meta/slaves/latest     -> <agent>
 //! slaves/<agent>/…       sandboxes

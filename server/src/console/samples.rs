@@ -54,6 +54,7 @@ fn task(
         host: Some(format!("182.48.115.{}", 237 + agent)),
         resources: amount(0.2, 32.0, 0.0),
         container: None,
+        news: None,
         is_earlier: false,
     }
 }

@@ -8,7 +8,7 @@ use std::str::FromStr;
 use clap::Args;
 use containerizer::OutputLimit;
 
-use super::{FlagBytes, FlagDuration};
+use super::{FlagBytes, FlagDuration, FlagImageGc};
 
 /// Flags of the Mesos agent (`MESOS_*`).
 #[derive(Debug, Clone, Args)]
@@ -110,6 +110,12 @@ pub(crate) struct AgentFlags {
     /// Time between two looks for old sandboxes.
     #[arg(long, env = "MESOS_DISK_WATCH_INTERVAL", default_value = "1mins")]
     pub(crate) disk_watch_interval: FlagDuration,
+    /// When images go that this agent has pulled and that no container uses, the least recently used first: a JSON object such as
+    /// `{"image_disk_headroom": 0.1, "image_disk_watch_interval": {"nanoseconds": 300000000000}, "excluded_images": []}`, the path of a
+    /// file with one, or `off`.
+    // Compat: the original does nothing without the flag, and knows it for images of the Mesos containerizer alone.
+    #[arg(long, env = "MESOS_IMAGE_GC_CONFIG", default_value = "{}")]
+    pub(crate) image_gc_config: FlagImageGc,
     /// Label that tells the containers of one cluster from those of another on the same engine.
     #[arg(long, default_value = "default")]
     pub(crate) cluster_label: String,
@@ -171,6 +177,7 @@ impl AgentFlags {
             ("gc_delay", self.gc_delay.to_string()),
             ("gc_disk_headroom", self.gc_disk_headroom.to_string()),
             ("hostname", self.hostname.clone().unwrap_or_default()),
+            ("image_gc_config", self.image_gc_config.to_string()),
             ("ip", self.ip.to_string()),
             ("master", self.master.clone()),
             (

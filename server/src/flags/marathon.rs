@@ -39,6 +39,9 @@ pub(crate) struct MarathonFlags {
     /// Most deployments that run at once.
     #[arg(long, env = "MARATHON_MAX_RUNNING_DEPLOYMENTS")]
     max_running_deployments: Option<u32>,
+    /// Network of apps that ask for a container network and name none.
+    #[arg(long, env = "MARATHON_DEFAULT_NETWORK_NAME")]
+    default_network_name: Option<String>,
     /// Most health and readiness checks by Marathon under way at once.
     #[arg(long, env = "MARATHON_MAX_CONCURRENT_MARATHON_HEALTH_CHECKS", value_parser = at_least_one)]
     max_concurrent_marathon_health_checks: Option<usize>,
@@ -93,6 +96,7 @@ impl MarathonFlags {
             max_running_deployments: self
                 .max_running_deployments
                 .unwrap_or(default.max_running_deployments),
+            default_network_name: self.default_network_name.clone().filter(|name| !name.is_empty()),
             max_concurrent_probes: self
                 .max_concurrent_marathon_health_checks
                 .unwrap_or(default.max_concurrent_probes),
@@ -141,10 +145,15 @@ mod tests {
 
     #[test]
     fn a_given_flag_takes_effect_and_leaves_the_others() {
-        let given = settings(&["--task_launch_timeout=60000", "--local_port_max=10010"]);
+        let given = settings(&[
+            "--task_launch_timeout=60000",
+            "--local_port_max=10010",
+            "--default_network_name=blue",
+        ]);
         let expected = Settings {
             launch_timeout: Duration::from_secs(60),
             service_ports: 10_000..=10_010,
+            default_network_name: Some("blue".to_owned()),
             ..Settings::default()
         };
         assert_eq!(given, expected);

@@ -199,6 +199,7 @@ fn row(task: TaskRecord) -> TaskRow {
         executor_id: task.executor_id,
         resources: amount_of(&task.resources),
         container: task.container,
+        news: None,
         is_earlier: true,
     }
 }

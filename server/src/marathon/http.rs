@@ -33,7 +33,9 @@ use axum::middleware;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::any;
 use marathon_core::Snapshot;
+use marathon_core::run_spec::name_networks;
 use tokio_util::sync::CancellationToken;
+use wire::marathon::PostedApp;
 
 pub(crate) use backend::Backend;
 pub(crate) use guard::Access;
@@ -64,6 +66,13 @@ impl Api {
     /// An API on top of `backend`; event streams end when `stop` is cancelled.
     pub(crate) fn new(backend: Arc<dyn Backend>, access: Access, stop: CancellationToken) -> Self {
         Self { backend, access: Arc::new(access), stop, leader_wait: LEADER_WAIT }
+    }
+
+    /// Gives the container networks of what was posted the name that they have by default, if there is one.
+    fn name_networks(&self, posted: &mut PostedApp) {
+        if let Some(name) = &self.backend.config().core.default_network_name {
+            name_networks(posted, name);
+        }
     }
 
     /// The latest stored state. Waits a little while no leader is known, as the original does.

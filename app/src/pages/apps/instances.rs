@@ -89,7 +89,10 @@ fn Cells(row: Memo<InstanceRow>) -> impl IntoView {
         </td>
         <td data-l=words.host data-testid="cell-host">{move || row.with(|row| row.host.clone())}</td>
         <td data-l=words.health data-testid="cell-health"><Health healthy=Signal::derive(move || row.with(|row| row.healthy))/></td>
-        <td data-l=words.status data-testid="cell-status">{move || row.with(word)}</td>
+        <td data-l=words.status data-testid="cell-status">
+            {move || row.with(word)}
+            {move || row.with(|row| row.news.clone()).map(|news| view! { <span class="sub" data-testid="news">{news}</span> })}
+        </td>
         <td data-l=words.error_log data-testid="cell-stderr">{log("stderr")}</td>
         <td data-l=words.output_log data-testid="cell-stdout">{log("stdout")}</td>
         <td data-l=words.version class="nowrap" data-testid="cell-version">

@@ -152,6 +152,10 @@ fn TaskCells(scope: TaskScope, row: Memo<TaskRow>) -> impl IntoView {
         })
     };
     let state = Signal::derive(move || row.with(|row| row.state.clone()));
+    let news = move || {
+        let news = row.with(|row| row.news.clone());
+        news.map(|news| view! { <span class="sub" data-testid="news">{news}</span> })
+    };
     let place = Memo::new(move |_| {
         row.with(|row| {
             row.host.clone().map(|host| (host, links::agent(&row.agent_id), links::sandbox(row)))
@@ -178,7 +182,9 @@ fn TaskCells(scope: TaskScope, row: Memo<TaskRow>) -> impl IntoView {
         </td>
         <td data-l=words.task_name data-testid="cell-task-name">{move || row.with(|row| row.name.clone())}</td>
         <td data-l=words.role data-testid="cell-role">{move || row.with(|row| row.role.clone())}</td>
-        {has_state.then(|| view! { <td data-l=words.state data-testid="cell-state"><TaskStatus state=state/></td> })}
+        {has_state.then(|| {
+            view! { <td data-l=words.state data-testid="cell-state"><TaskStatus state=state/>{news}</td> }
+        })}
         {has_health.then(|| view! { <td data-l=words.health data-testid="cell-health"><Health healthy=healthy/></td> })}
         <td data-l=words.started class="nowrap" data-testid="cell-started"><TimeAgo at=started/></td>
         {has_stopped.then(|| {

@@ -345,6 +345,9 @@ pub struct InstanceRow {
     pub staged_ms: u64,
     /// When it first ran.
     pub started_ms: Option<u64>,
+    /// How far its launch has come, in the agent's words, while it has not begun to run.
+    #[serde(default)]
+    pub news: Option<String>,
 }
 
 /// One version of a definition.

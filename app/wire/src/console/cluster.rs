@@ -193,6 +193,9 @@ pub struct TaskRow {
     /// The engine's name of its container, when known.
     #[serde(default)]
     pub container: Option<String>,
+    /// How far its launch has come, in the agent's words, while it has not begun to run.
+    #[serde(default)]
+    pub news: Option<String>,
     /// It ended before the leading master was elected: known from history, and not to the classic endpoints.
     #[serde(default)]
     pub is_earlier: bool,

@@ -75,6 +75,9 @@ pub struct App {
     pub readiness_checks: Vec<ReadinessCheck>,
     /// Whether the port definitions are host ports.
     pub require_ports: bool,
+    /// By resource, how far instances may go above what is requested: a number or `unlimited`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resource_limits: Option<BTreeMap<String, Value>>,
     /// Time from SIGTERM to SIGKILL.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub task_kill_grace_period_seconds: Option<u64>,

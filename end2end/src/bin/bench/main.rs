@@ -1,16 +1,19 @@
-//! `cargo xtask bench`: what the journeys of the first slice cost, each beside its floor from the same run.
+//! `cargo xtask bench`: what the journeys cost, each beside its floor from the same run.
 //!
 //! It prints one Markdown table with the machine and its load; the README carries a copy. Nothing here passes
-//! or fails by time. Words after the command choose some of the [`Journey`]s.
+//! or fails by time. Words after the command choose some of the [`Journey`]s;
+//! `swarm=N` is the comparison with Docker Swarm once, with at most N containers.
 #![forbid(unsafe_code)]
 
 mod client;
 mod commands;
+mod engine;
 mod floor;
 mod journeys;
 mod machine;
 mod restarts;
 mod stored;
+mod swarm;
 
 use anyhow::{Context as _, Result};
 
@@ -27,20 +30,30 @@ enum Journey {
     NoOp,
     Docker,
     Agent,
+    /// With the most containers that one round is to have, where only that is wanted.
+    Swarm(Option<usize>),
     Commands,
     Master,
     Bundle,
 }
 
 impl Journey {
-    const ALL: [Self; 6] =
-        [Self::NoOp, Self::Docker, Self::Agent, Self::Commands, Self::Master, Self::Bundle];
+    const ALL: [Self; 7] = [
+        Self::NoOp,
+        Self::Docker,
+        Self::Agent,
+        Self::Swarm(None),
+        Self::Commands,
+        Self::Master,
+        Self::Bundle,
+    ];
 
     const fn name(self) -> &'static str {
         match self {
             Self::NoOp => "no-op",
             Self::Docker => "docker",
             Self::Agent => "agent",
+            Self::Swarm(_) => "swarm",
             Self::Commands => "commands",
             Self::Master => "master",
             Self::Bundle => "bundle",
@@ -52,6 +65,7 @@ impl Journey {
             Self::NoOp => journeys::no_op_launches().await,
             Self::Docker => journeys::docker_starts().await,
             Self::Agent => journeys::agent_restart().await,
+            Self::Swarm(most) => swarm::comparison(most).await,
             Self::Commands => commands::launches().await,
             Self::Master => restarts::master().await,
             Self::Bundle => machine::bundle_bytes(),
@@ -63,6 +77,9 @@ impl Journey {
 fn chosen(names: impl Iterator<Item = String>) -> Result<Vec<Journey>> {
     let chosen: Vec<Journey> = names
         .map(|name| {
+            if let Some(most) = name.strip_prefix("swarm=") {
+                return Ok(Journey::Swarm(Some(most.parse()?)));
+            }
             let journey = Journey::ALL.into_iter().find(|journey| journey.name() == name);
             journey.with_context(|| {
                 format!("there is no `{name}`, only {}", Journey::ALL.map(Journey::name).join(", "))

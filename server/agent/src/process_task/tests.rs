@@ -53,7 +53,7 @@ fn the_guides_command_runs_in_a_shell() {
     assert!(spec.arguments[2].contains("/mnt/test"));
     assert_eq!((spec.user.as_deref(), spec.sandbox.as_str()), (Some("root"), "/sandbox"));
     // With the executor's allowance: 0.2 cpus and 42 MB.
-    assert_eq!((spec.cpu_shares, spec.cpu_quota, spec.memory_bytes), (204, None, 42 << 20));
+    assert_eq!((spec.cpu_shares, spec.cpu_quota, spec.memory_bytes), (204, None, Some(42 << 20)));
 }
 
 #[test]
@@ -132,6 +132,24 @@ fn the_commands_own_user_comes_before_the_frameworks() {
 }
 
 #[test]
+fn limits_of_resources_are_bounds_with_the_allowance_and_unlimited_is_none() {
+    let mut task = shell_task("t");
+    let numbers = |task: &TaskInfo| {
+        let spec = spec(task);
+        let mib = |bytes: Option<u64>| bytes.map(|bytes| bytes >> 20);
+        (spec.cpu_quota, mib(spec.memory_bytes), mib(spec.memory_reservation_bytes))
+    };
+    let limit = |value: f64| value::Scalar { value };
+    task.limits = [("mem".to_owned(), limit(64.0)), ("cpus".to_owned(), limit(1.5))].into();
+    assert_eq!(numbers(&task), (Some(160_000), Some(96), Some(42)));
+    let infinite = limit(f64::INFINITY);
+    task.limits = [("mem".to_owned(), infinite), ("cpus".to_owned(), infinite)].into();
+    assert_eq!(numbers(&task), (None, None, Some(42)));
+    let bound = Settings { bounds_cpu: true, ..settings() };
+    assert_eq!(spec_with(&task, &bound).unwrap().cpu_quota, None);
+}
+
+#[test]
 fn limits_are_carried_out_and_half_a_limit_is_refused() {
     let limited = |limit: RLimit| {
         let mut task = shell_task("t");
@@ -157,9 +175,6 @@ fn what_is_not_supported_is_refused_by_name() {
         change(&mut task);
         refusal(&task)
     };
-    assert!(
-        with(|task| task.limits = [("mem".into(), Default::default())].into()).contains("limits")
-    );
     assert!(with(|task| task.health_check = Some(Default::default())).contains("`health_check`"));
     assert!(with(|task| task.command = None).contains("command"));
     let empty = command(|command| command.value = None);

@@ -2,9 +2,13 @@
 //!
 //! The first of these that knows the image's registry counts: `.docker/config.json` and `.dockercfg` of the task's sandbox, where the original
 //! expects what a URI of the task has brought; what `--docker_config` says; the `.docker/config.json` of the agent's own user.
-//! Programs that keep credentials (`credsStore`, `credHelpers`) are not asked.
+//! Programs that keep credentials (`credsStore`, `credHelpers`) are asked where the agent's own configuration names them, never where a
+//! task's does: that would let a task choose what runs as the agent.
+
+mod program;
 
 use std::collections::BTreeMap;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
@@ -13,6 +17,9 @@ use serde::{Deserialize, Serialize};
 
 /// Docker's name of its own registry in these files.
 const DOCKER_HUB: &str = "index.docker.io";
+
+/// The longest configuration that is read.
+const LONGEST: u64 = 1 << 20;
 
 /// What `--docker_config` and the agent's own user bring.
 #[derive(Clone, Default)]
@@ -28,6 +35,34 @@ impl std::fmt::Debug for CredentialFiles {
         let given = self.given.as_ref().map(|_| "(secret)");
         f.debug_struct("CredentialFiles").field("given", &given).field("own", &self.own).finish()
     }
+}
+
+/// What was found for a registry.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Found {
+    /// The value of `X-Registry-Auth`.
+    pub(super) header: Option<String>,
+    /// Why there may have been more; for whoever is refused without it.
+    pub(super) note: Option<String>,
+}
+
+/// Where a configuration is.
+enum Place<'a> {
+    /// Brought by the task, and only as a file of its own: no link leads out of its sandbox.
+    Sandbox(PathBuf),
+    /// The text of the flag.
+    Flag(&'a str),
+    /// The file of the agent's user.
+    Own(&'a Path),
+}
+
+/// A configuration that was read.
+struct Config {
+    /// Its name, for people.
+    source: String,
+    text: String,
+    /// Whether it is the agent's own, and not a task's.
+    is_own: bool,
 }
 
 /// One entry of a configuration file.
@@ -54,7 +89,7 @@ struct Header<'a> {
     registrytoken: Option<&'a str>,
 }
 
-/// The value of `X-Registry-Auth` for `image`, if any file knows its registry.
+/// What any of the files knows for the registry of `image`.
 ///
 /// # Errors
 /// When a file is there and cannot be understood.
@@ -62,61 +97,116 @@ pub(super) async fn find(
     image: &str,
     sandbox: &Path,
     files: &CredentialFiles,
-) -> Result<Option<String>, String> {
+) -> Result<Found, String> {
     let registry = registry(image);
-    let in_sandbox = [sandbox.join(".docker/config.json"), sandbox.join(".dockercfg")];
-    for path in in_sandbox {
-        if let Some(header) = in_file(&path, registry).await? {
-            return Ok(Some(header));
+    let mut notes = Vec::new();
+    let places = [
+        Some(Place::Sandbox(sandbox.join(".docker/config.json"))),
+        Some(Place::Sandbox(sandbox.join(".dockercfg"))),
+        files.given.as_deref().map(Place::Flag),
+        files.own.as_deref().map(Place::Own),
+    ];
+    for place in places.into_iter().flatten() {
+        let Some(config) = place.read().await? else { continue };
+        if let Some(header) = config.find(registry, &mut notes).await? {
+            return Ok(Found { header: Some(header), note: None });
         }
     }
-    if let Some(text) = &files.given
-        && let Some(header) = in_text(text, registry, "--docker_config")?
-    {
-        return Ok(Some(header));
-    }
-    match &files.own {
-        Some(path) => in_file(path, registry).await,
-        None => Ok(None),
+    Ok(Found { header: None, note: (!notes.is_empty()).then(|| notes.join("; ")) })
+}
+
+impl Place<'_> {
+    async fn read(&self) -> Result<Option<Config>, String> {
+        let (path, is_own) = match self {
+            Self::Flag(text) => {
+                let (source, text) = ("--docker_config".to_owned(), (*text).to_owned());
+                return Ok(Some(Config { source, text, is_own: true }));
+            }
+            Self::Sandbox(path) => (path.as_path(), false),
+            Self::Own(path) => (*path, true),
+        };
+        let source = path.display().to_string();
+        let found = if is_own {
+            tokio::fs::metadata(path).await
+        } else {
+            tokio::fs::symlink_metadata(path).await
+        };
+        let failed = |why: String| format!("could not read the credentials in `{source}`: {why}");
+        let metadata = match found {
+            Ok(metadata) => metadata,
+            Err(error)
+                if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) =>
+            {
+                return Ok(None);
+            }
+            Err(error) => return Err(failed(error.to_string())),
+        };
+        if !metadata.is_file() || metadata.len() > LONGEST {
+            return Err(failed(format!("it is no file of at most {LONGEST} bytes")));
+        }
+        let read = tokio::fs::read_to_string(path).await;
+        let text = read.map_err(|error| failed(error.to_string()))?;
+        Ok(Some(Config { source, text, is_own }))
     }
 }
 
-async fn in_file(path: &Path, registry: &str) -> Result<Option<String>, String> {
-    let shown = path.display().to_string();
-    match tokio::fs::read_to_string(path).await {
-        Ok(text) => in_text(&text, registry, &shown),
-        Err(error)
-            if matches!(
-                error.kind(),
-                std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory
-            ) =>
-        {
-            Ok(None)
+impl Config {
+    /// The header for a registry; what could not be asked is noted.
+    async fn find(
+        &self,
+        registry: &str,
+        notes: &mut Vec<String>,
+    ) -> Result<Option<String>, String> {
+        // The text itself holds secrets and is not repeated.
+        let malformed =
+            || format!("the credentials in `{}` are no configuration of Docker", self.source);
+        let all: BTreeMap<String, serde_json::Value> =
+            serde_json::from_str(&self.text).map_err(|_| malformed())?;
+        if let Some(name) = program_of(&all, registry) {
+            if self.is_own {
+                match ask(name, registry).await {
+                    Ok(Some(header)) => return Ok(Some(header)),
+                    Ok(None) => {}
+                    Err(why) => notes.push(format!("{why} (named by `{}`)", self.source)),
+                }
+            } else {
+                notes.push(format!(
+                    "`docker-credential-{}` is not asked, since a task names it (in `{}`)",
+                    name.escape_debug(),
+                    self.source
+                ));
+            }
         }
-        Err(error) => Err(format!("could not read the credentials in `{shown}`: {error}")),
+        let entries = match all.get("auths") {
+            Some(auths) => BTreeMap::deserialize(auths).map_err(|_| malformed())?,
+            None => all,
+        };
+        let known =
+            entries.into_iter().find(|(name, value)| value.is_object() && host(name) == registry);
+        let Some((name, value)) = known else { return Ok(None) };
+        let entry = Entry::deserialize(&value).map_err(|_| malformed())?;
+        header(&name, &entry).map_err(|()| malformed())
     }
 }
 
-fn in_text(text: &str, registry: &str, source: &str) -> Result<Option<String>, String> {
-    // The text itself holds secrets and is not repeated.
-    let malformed = || format!("the credentials in `{source}` are no configuration of Docker");
-    let all: BTreeMap<String, serde_json::Value> =
-        serde_json::from_str(text).map_err(|_| malformed())?;
-    let is_old_form = !all.contains_key("auths");
-    let entries = match all.get("auths") {
-        Some(auths) => BTreeMap::deserialize(auths).map_err(|_| malformed())?,
-        None => all.clone(),
+/// The program that keeps the credentials of a registry.
+fn program_of<'a>(all: &'a BTreeMap<String, serde_json::Value>, registry: &str) -> Option<&'a str> {
+    let own = all.get("credHelpers").and_then(serde_json::Value::as_object);
+    let own = own.and_then(|own| own.iter().find(|(name, _)| host(name) == registry));
+    let named = own.map(|(_, program)| program).or_else(|| all.get("credsStore"));
+    named?.as_str().filter(|name| !name.is_empty())
+}
+
+async fn ask(name: &str, registry: &str) -> Result<Option<String>, String> {
+    // Docker keeps those of its own registry under the address of its first version.
+    let server = if registry == DOCKER_HUB { "https://index.docker.io/v1/" } else { registry };
+    let Some(kept) = program::ask(name, server).await? else { return Ok(None) };
+    let entry = if kept.is_token() {
+        Entry { identitytoken: Some(kept.secret), ..Entry::default() }
+    } else {
+        Entry { username: Some(kept.username), password: Some(kept.secret), ..Entry::default() }
     };
-    let known =
-        entries.into_iter().find(|(name, value)| value.is_object() && host(name) == registry);
-    let Some((name, value)) = known else {
-        if !is_old_form && (all.contains_key("credsStore") || all.contains_key("credHelpers")) {
-            tracing::debug!("`{source}` names a program for credentials, which is not asked");
-        }
-        return Ok(None);
-    };
-    let entry = Entry::deserialize(&value).map_err(|_| malformed())?;
-    header(&name, &entry).map_err(|()| malformed())
+    header(server, &entry).map_err(|()| format!("`docker-credential-{name}` knows no user"))
 }
 
 fn header(name: &str, entry: &Entry) -> Result<Option<String>, ()> {
@@ -173,6 +263,11 @@ mod tests {
         serde_json::from_slice(&URL_SAFE.decode(header.unwrap()).unwrap()).unwrap()
     }
 
+    async fn in_text(text: &str, registry: &str) -> Result<Option<String>, String> {
+        let (source, text) = ("/x/config.json".to_owned(), text.to_owned());
+        Config { source, text, is_own: true }.find(registry, &mut Vec::new()).await
+    }
+
     #[test]
     fn an_image_names_its_registry() {
         for (image, host) in [
@@ -187,8 +282,8 @@ mod tests {
         }
     }
 
-    #[test]
-    fn entries_are_found_in_both_forms_under_every_name_of_the_registry() {
+    #[tokio::test]
+    async fn entries_are_found_in_both_forms_under_every_name_of_the_registry() {
         let auth = STANDARD.encode("me:se:cret?~");
         for (text, registry) in [
             (format!(r#"{{"auths": {{"quay.io": {{"auth": "{auth}"}}}}}}"#), "quay.io"),
@@ -200,24 +295,24 @@ mod tests {
                 DOCKER_HUB,
             ),
         ] {
-            let found = decoded(in_text(&text, registry, "x").unwrap());
+            let found = decoded(in_text(&text, registry).await.unwrap());
             assert_eq!(
                 (&found["username"], &found["password"]),
                 (&"me".into(), &"se:cret?~".into())
             );
         }
         let other =
-            format!(r#"{{"auths": {{"quay.io": {{"auth": "{auth}"}}}}, "credsStore": "x"}}"#);
-        assert_eq!(in_text(&other, "ghcr.io", "x").unwrap(), None);
-        assert_eq!(in_text(r#"{"auths": {"quay.io": {}}}"#, "quay.io", "x").unwrap(), None);
+            format!(r#"{{"auths": {{"quay.io": {{"auth": "{auth}"}}}}, "credsStore": "../x"}}"#);
+        assert_eq!(in_text(&other, "ghcr.io").await.unwrap(), None);
+        assert_eq!(in_text(r#"{"auths": {"quay.io": {}}}"#, "quay.io").await.unwrap(), None);
     }
 
-    #[test]
-    fn what_is_broken_is_named_without_its_secrets() {
+    #[tokio::test]
+    async fn what_is_broken_is_named_without_its_secrets() {
         for text in
             ["secret", r#"{"auths": {"a.b": {"auth": "secret"}}}"#, r#"{"auths": ["secret"]}"#]
         {
-            let error = in_text(text, "a.b", "/x/config.json").unwrap_err();
+            let error = in_text(text, "a.b").await.unwrap_err();
             assert!(error.contains("/x/config.json") && !error.contains("secret"), "{error}");
         }
     }
@@ -230,12 +325,37 @@ mod tests {
         };
         let files = CredentialFiles { given: Some(text("given")), own: None };
         let user = async || {
-            decoded(find("a.b/c", folder.path(), &files).await.unwrap())["username"].clone()
+            decoded(find("a.b/c", folder.path(), &files).await.unwrap().header)["username"].clone()
         };
         assert_eq!(user().await, "given");
         std::fs::create_dir(folder.path().join(".docker")).unwrap();
         std::fs::write(folder.path().join(".docker/config.json"), text("fetched")).unwrap();
         assert_eq!(user().await, "fetched");
-        assert_eq!(find("c.d/c", folder.path(), &files).await.unwrap(), None);
+        assert_eq!(find("c.d/c", folder.path(), &files).await.unwrap(), Found::default());
+    }
+
+    #[tokio::test]
+    async fn a_program_that_a_task_names_is_not_run_but_told() {
+        let (folder, elsewhere) =
+            (tempfile::TempDir::new().unwrap(), tempfile::TempDir::new().unwrap());
+        let files = CredentialFiles::default();
+        let config = folder.path().join(".dockercfg");
+        std::fs::write(&config, r#"{"credHelpers": {"a.b": "ekiden-nobody"}}"#).unwrap();
+        let found = find("a.b/c", folder.path(), &files).await.unwrap();
+        let note = found.note.unwrap();
+        assert!(
+            found.header.is_none() && note.contains("is not asked, since a task names it"),
+            "{note}"
+        );
+        assert_eq!(find("c.d/c", folder.path(), &files).await.unwrap(), Found::default());
+
+        let own = CredentialFiles { given: None, own: Some(config.clone()) };
+        let note = find("a.b/c", elsewhere.path(), &own).await.unwrap().note.unwrap();
+        assert!(note.contains("could not be asked"), "{note}");
+
+        // Nor is a file outside of the sandbox read through a link.
+        std::os::unix::fs::symlink(&config, elsewhere.path().join(".dockercfg")).unwrap();
+        let error = find("a.b/c", elsewhere.path(), &files).await.unwrap_err();
+        assert!(error.contains("it is no file"), "{error}");
     }
 }

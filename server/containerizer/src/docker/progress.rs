@@ -4,6 +4,11 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
+use crate::Pulled;
+
+/// How an engine says that it has got what it did not have; otherwise the image is up to date.
+const NEW_IMAGE: &str = "Status: Downloaded newer image";
+
 /// One line of the engine's answer to a pull.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
@@ -35,11 +40,13 @@ struct Layer {
 #[derive(Debug, Default)]
 pub(super) struct Progress {
     layers: BTreeMap<String, Layer>,
+    is_new: bool,
 }
 
 impl Progress {
     /// Takes note of a step.
     pub(super) fn take(&mut self, step: &Step) {
+        self.is_new |= step.status.starts_with(NEW_IMAGE);
         let is_layer = ["Pulling fs layer", "Waiting", "Downloading", "Already exists"];
         let is_known = self.layers.contains_key(&step.id);
         if !is_known && !is_layer.contains(&step.status.as_str()) {
@@ -58,6 +65,11 @@ impl Progress {
             }
             _ => {}
         }
+    }
+
+    /// What the pull has done, once it is over.
+    pub(super) fn outcome(&self) -> Pulled {
+        if self.is_new { Pulled::Image } else { Pulled::Nothing }
     }
 
     /// The line.
@@ -98,5 +110,9 @@ mod tests {
         );
         progress.take(&serde_json::from_str(r#"{"status":"Pull complete","id":"a"}"#).unwrap());
         assert!(progress.text("nginx").contains("2 of 3 layers, 4.5 MiB of 5.0 MiB"));
+        assert_eq!(progress.outcome(), Pulled::Nothing);
+        let last = r#"{"status":"Status: Downloaded newer image for nginx:latest"}"#;
+        progress.take(&serde_json::from_str(last).unwrap());
+        assert_eq!(progress.outcome(), Pulled::Image);
     }
 }

@@ -15,18 +15,34 @@ use tokio::net::UnixStream;
 use super::credentials;
 use super::progress::{Progress, Step};
 use super::{Docker, chain};
-use crate::{Error, Pull};
+use crate::{Error, Pull, Pulled};
 
 impl Docker {
-    pub(super) async fn pull_image(&self, order: &Pull<'_>) -> Result<(), Error> {
+    pub(super) async fn pull_image(&self, order: &Pull<'_>) -> Result<Pulled, Error> {
         let image = order.image;
         if !order.force && self.has_image(image).await? {
-            return Ok(());
+            return Ok(Pulled::Nothing);
         }
         tracing::info!(image, "pulling image `{image}`");
         let failed = |message: String| Error::Pull { image: image.to_owned(), message };
         let found = credentials::find(image, order.sandbox, &self.config.credentials).await;
-        let credentials = found.map_err(failed)?;
+        let found = found.map_err(failed)?;
+        let pulled = self.pull_with(order, found.header).await;
+        match (pulled, found.note) {
+            (Err(Error::Pull { image, message }), Some(note)) => {
+                Err(Error::Pull { image, message: format!("{message} ({note})") })
+            }
+            (pulled, _) => pulled,
+        }
+    }
+
+    async fn pull_with(
+        &self,
+        order: &Pull<'_>,
+        credentials: Option<String>,
+    ) -> Result<Pulled, Error> {
+        let image = order.image;
+        let failed = |message: String| Error::Pull { image: image.to_owned(), message };
         let operation = format!("pull image `{image}`");
         let silence = self.config.pull_stall_timeout;
         let (name, tag) = with_tag(image);
@@ -90,7 +106,7 @@ async fn follow(
     order: &Pull<'_>,
     silence: Duration,
     response: http::Response<Incoming>,
-) -> Result<(), Error> {
+) -> Result<Pulled, Error> {
     let failed = |message: String| Error::Pull { image: order.image.to_owned(), message };
     let (is_success, mut body) = (response.status().is_success(), response.into_body());
     let (mut progress, mut received) = (Progress::default(), Vec::new());
@@ -111,7 +127,8 @@ async fn follow(
         }
     }
     if is_success {
-        return take(&received, order, &mut progress);
+        take(&received, order, &mut progress)?;
+        return Ok(progress.outcome());
     }
     let refusal = serde_json::from_slice::<super::inspect::Refusal>(&received);
     let text = || String::from_utf8_lossy(&received).into_owned();

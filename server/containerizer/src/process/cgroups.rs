@@ -124,7 +124,12 @@ impl Cgroups {
             match hierarchy {
                 Hierarchy::One { controller: "cpu", .. } => limit_cpu_v1(&folder, spec)?,
                 Hierarchy::One { controller: "memory", .. } => {
-                    write(&folder, "memory.limit_in_bytes", spec.memory_bytes)?;
+                    if let Some(bytes) = spec.memory_bytes {
+                        write(&folder, "memory.limit_in_bytes", bytes)?;
+                    }
+                    if let Some(bytes) = spec.memory_reservation_bytes {
+                        write(&folder, "memory.soft_limit_in_bytes", bytes)?;
+                    }
                     made.memory = Some(MemoryCgroup::V1(folder.clone()));
                 }
                 Hierarchy::One { .. } => {}
@@ -257,7 +262,12 @@ fn limit_v2(folder: &Path, spec: &ProcessSpec) -> Result<Option<MemoryCgroup>, E
     if !has("memory") {
         return Ok(None);
     }
-    write(folder, "memory.max", spec.memory_bytes)?;
+    if let Some(bytes) = spec.memory_bytes {
+        write(folder, "memory.max", bytes)?;
+    }
+    if let Some(bytes) = spec.memory_reservation_bytes {
+        write(folder, "memory.low", bytes)?;
+    }
     // Kernels before 4.19 end one process only.
     let _ = fs::write(folder.join("memory.oom.group"), "1");
     Ok(Some(MemoryCgroup::V2(folder.to_owned())))

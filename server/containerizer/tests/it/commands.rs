@@ -46,7 +46,8 @@ impl World {
             sandbox,
             cpu_shares: 102,
             cpu_quota: Some(50_000),
-            memory_bytes: 32 << 20,
+            memory_bytes: Some(32 << 20),
+            memory_reservation_bytes: None,
             limits: Vec::new(),
         }
     }

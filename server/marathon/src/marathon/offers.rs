@@ -158,6 +158,7 @@ impl Marathon {
             started_at: None,
             ports: placement.ports,
             addresses: Vec::new(),
+            news: None,
         });
         tray.left = placement.left;
         let launch =

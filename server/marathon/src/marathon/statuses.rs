@@ -10,10 +10,13 @@ use crate::command::StatusUpdate;
 use crate::effect::Call;
 use crate::events;
 use crate::identity;
-use crate::instance::{Condition, Goal, Instance};
+use crate::instance::{Condition, Goal, Instance, Task};
 use crate::records;
 use crate::snapshot::TaskFailure;
 use crate::timers::Timer;
+
+/// Characters of a staging task's news that are kept.
+const LONGEST_NEWS: usize = 500;
 
 impl Marathon {
     /// Takes an update; it is acknowledged after what follows from it has been stored.
@@ -61,6 +64,7 @@ impl Marathon {
         if news == News::Lives(Condition::Running) && task.started_at.is_none() {
             task.started_at = Some(self.state.clock.read(self.now));
         }
+        let has_news = take_news(task, update);
         let task = task.clone();
         let event = events::status_update(&instance, &task, update, self.wall());
         let is_event = before != (task.state, task.addresses) || is_check_report(update);
@@ -75,7 +79,11 @@ impl Marathon {
             News::Ended(condition) => self.ended(instance, update, condition),
             // Told before or not: its time may have come.
             News::Unreachable => self.became_unreachable(instance, update),
-            News::Lives(condition) if is_told && instance.condition == condition => {}
+            News::Lives(condition) if is_told && instance.condition == condition => {
+                if has_news {
+                    self.put(instance, Write::Never);
+                }
+            }
             News::Lives(condition) => self.lives(instance, condition),
             News::Stale => {}
         }
@@ -165,6 +173,21 @@ impl Marathon {
         self.persist(records::put_failure(app, &failure));
         self.change_app(app, |app| app.last_failure = Some(Arc::new(failure)));
     }
+}
+
+/// Keeps what the executor says of a task that is being staged; whether that is new.
+fn take_news(task: &mut Task, update: &StatusUpdate) -> bool {
+    // An answer to reconciliation has a reason, and says nothing of the launch.
+    let is_staging = update.state == TaskState::Staging && update.reason.is_none();
+    let told = update.message.as_deref().filter(|text| is_staging && !text.is_empty());
+    let told = told.map(|text| text.chars().take(LONGEST_NEWS).collect::<String>());
+    if update.state == TaskState::Staging && told.is_none()
+        || told.as_deref() == task.news.as_deref()
+    {
+        return false;
+    }
+    task.news = told.map(Arc::from);
+    true
 }
 
 /// Whether the update tells a result of a check of Mesos.

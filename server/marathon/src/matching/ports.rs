@@ -61,7 +61,7 @@ fn wanted(networking: &Networking) -> Vec<Wanted> {
             .iter()
             .map(|port| if *require_ports { numbered(port.port) } else { Wanted::Any })
             .collect(),
-        Networking::Bridge { port_mappings } | Networking::Container { port_mappings, .. } => {
+        Networking::Bridge { port_mappings, .. } | Networking::Container { port_mappings, .. } => {
             let mapped = port_mappings.iter();
             mapped.map(|port| port.host_port.map_or(Wanted::Nothing, numbered)).collect()
         }

@@ -48,6 +48,7 @@ fn on(offer: &Offer) -> Instance {
         started_at: None,
         ports: Vec::new(),
         addresses: Vec::new(),
+        news: None,
     };
     Instance {
         app: identity::app_of(&id).unwrap(),

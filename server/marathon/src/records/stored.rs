@@ -172,6 +172,7 @@ impl StoredTask {
             started_at: self.started_at,
             ports: self.ports,
             addresses: self.addresses,
+            news: None,
         })
     }
 }

@@ -60,6 +60,7 @@ fn an_instance_reads_back_as_it_was() {
             started_at: Some(at),
             ports: vec![31_000, 31_001],
             addresses: vec!["172.17.0.2".parse().unwrap(), "::1".parse().unwrap()],
+            news: None,
         }),
         healthy: Some(true),
         checks: Default::default(),

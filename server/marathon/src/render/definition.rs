@@ -45,6 +45,9 @@ pub fn definition(spec: &RunSpec) -> App {
         networks: vec![network(spec.networking())],
         port_definitions: port_definitions(spec.networking()),
         readiness_checks: spec.readiness_check().into_iter().map(readiness_check).collect(),
+        resource_limits: spec.resource_limits().map(|limits| {
+            limits.named().map(|(name, limit)| (name.to_owned(), limit.to_json())).collect()
+        }),
         require_ports: matches!(spec.networking(), Networking::Host { require_ports: true, .. }),
         task_kill_grace_period_seconds: spec.task_kill_grace_period().map(|time| time.as_secs()),
         user: spec.user().map(ToOwned::to_owned),
@@ -138,7 +141,9 @@ fn network(networking: &Networking) -> Network {
     let unnamed = |mode: &str| Network { mode: mode.to_owned(), ..Network::default() };
     match networking {
         Networking::Host { .. } => unnamed("host"),
-        Networking::Bridge { .. } => unnamed("container/bridge"),
+        Networking::Bridge { labels, .. } => {
+            Network { labels: labels.clone(), ..unnamed("container/bridge") }
+        }
         Networking::Container { network, .. } => Network {
             mode: "container".to_owned(),
             name: Some(network.name.clone()),

@@ -57,6 +57,7 @@ fn instance(id: &str, host: &str, agent: &str, state: Option<TaskState>) -> Arc<
             started_at: is_running.then(|| time("2023-11-27T08:15:06.311Z")),
             ports: vec![31_030],
             addresses: if is_running { vec!["172.17.0.2".parse().unwrap()] } else { Vec::new() },
+            news: None,
         }),
         healthy: None,
         checks: Default::default(),

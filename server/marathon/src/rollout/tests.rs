@@ -46,6 +46,7 @@ fn instance(id: InstanceId, number: usize, version: Timestamp, condition: Condit
         started_at: Some(at),
         ports: Vec::new(),
         addresses: Vec::new(),
+        news: None,
     };
     Instance {
         id,

@@ -62,6 +62,8 @@ pub enum Networking {
     Bridge {
         /// Declared mappings; each task gets one host port per element.
         port_mappings: Vec<PortMapping>,
+        /// What is said of the network; nothing follows from it here.
+        labels: BTreeMap<String, String>,
     },
     /// A named network of the engine.
     Container {
@@ -77,7 +79,7 @@ impl Networking {
     pub fn port_mappings(&self) -> Option<&[PortMapping]> {
         match self {
             Self::Host { .. } => None,
-            Self::Bridge { port_mappings } | Self::Container { port_mappings, .. } => {
+            Self::Bridge { port_mappings, .. } | Self::Container { port_mappings, .. } => {
                 Some(port_mappings)
             }
         }

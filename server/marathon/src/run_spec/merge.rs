@@ -70,6 +70,8 @@ fn overlay(old: PostedApp, update: PostedApp) -> PostedApp {
         unreachable_strategy: update.unreachable_strategy.or(old.unreachable_strategy),
         accepted_resource_roles: update.accepted_resource_roles.or(old.accepted_resource_roles),
         role: update.role.or(old.role),
+        // Compat: the original takes them from the update alone, which looks like an oversight.
+        resource_limits: update.resource_limits.or(old.resource_limits),
         ..update
     }
 }

@@ -5,6 +5,7 @@ mod docker;
 mod fetch;
 mod health;
 mod networking;
+mod resource_limits;
 mod unbuilt;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -66,6 +67,7 @@ fn assemble(posted: &PostedApp, found: &mut Violations) -> RunSpec {
         cpus: quantity(posted.cpus, 1.0),
         mem: quantity(posted.mem, 128.0),
         disk: quantity(posted.disk, 0.0),
+        resource_limits: resource_limits::parse(posted, found),
         instances: posted.instances.map_or(1, |count| u32::try_from(count).unwrap_or(u32::MAX)),
         constraints: constraints::parse(posted.constraints.as_deref().unwrap_or_default(), found),
         fetch: fetch::parse(posted, found),

@@ -59,7 +59,8 @@ impl RunSpec {
                     definition.port = *port;
                 }
             }
-            Networking::Bridge { port_mappings } | Networking::Container { port_mappings, .. } => {
+            Networking::Bridge { port_mappings, .. }
+            | Networking::Container { port_mappings, .. } => {
                 for (mapping, port) in port_mappings.iter_mut().zip(ports) {
                     mapping.service_port = *port;
                 }

@@ -6,6 +6,7 @@ mod fetch;
 mod guide;
 mod health;
 mod properties;
+mod resource_limits;
 mod updates;
 
 use serde_json::{Value, json};

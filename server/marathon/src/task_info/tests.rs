@@ -23,6 +23,7 @@ fn launch(posted: Value, ports: &[u16]) -> Launch {
         started_at: None,
         ports: ports.to_vec(),
         addresses: Vec::new(),
+        news: None,
     };
     let instance = Instance {
         id,
@@ -281,4 +282,35 @@ fn marathons_checks_ask_a_container_with_an_address_of_its_own_where_it_has_no_h
     task.addresses = vec!["172.18.0.2".parse().unwrap()];
     let own = |port| Some(("172.18.0.2".to_owned(), port));
     assert_eq!(asked(&task), [own(80), on_host, own(9)]);
+}
+
+#[test]
+fn limits_go_to_mesos_and_unlimited_is_infinite() {
+    let mut posted = nginx();
+    assert!(task_info(&launch(posted.clone(), &[31_030, 31_500])).unwrap().limits.is_empty());
+    posted["resourceLimits"] = json!({"cpus": 1.5, "mem": "unlimited"});
+    let limits = task_info(&launch(posted, &[31_030, 31_500])).unwrap().limits;
+    let numbers: Vec<_> = limits.iter().map(|(name, limit)| (name.as_str(), limit.value)).collect();
+    assert_eq!(numbers, [("cpus", 1.5), ("mem", f64::INFINITY)]);
+}
+
+#[test]
+fn labels_of_a_bridge_stand_in_the_tasks_description() {
+    let mut posted = nginx();
+    let infos = |posted: &Value| {
+        task_info(&launch(posted.clone(), &[31_030, 31_500]))
+            .unwrap()
+            .container
+            .unwrap()
+            .network_infos
+    };
+    assert_eq!(infos(&posted), []);
+    let container = posted["container"]["docker"].as_object_mut().unwrap();
+    let mappings =
+        [container.remove("portMappings").unwrap(), container.remove("network").unwrap()];
+    posted["container"]["portMappings"] = mappings[0].clone();
+    posted["networks"] = json!([{"mode": "container/bridge", "labels": {"a": "b"}}]);
+    let found = infos(&posted);
+    assert_eq!((found.len(), &found[0].name), (1, &None));
+    assert_eq!(found[0].labels.as_ref().unwrap().labels[0].key, "a");
 }

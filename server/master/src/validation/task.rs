@@ -46,6 +46,19 @@ pub enum InvalidTask {
         /// What is left of the offers.
         available: Resources,
     },
+    /// Only processors and memory have limits.
+    #[error("Task has a limit of '{0}': only 'cpus' and 'mem' can have one")]
+    Limit(String),
+    /// A limit is below what the task asks for, or no number.
+    #[error("Task's limit of {limit} of '{resource}' is not at least its request of {request}")]
+    LimitTooLow {
+        /// Of what.
+        resource: String,
+        /// How much it may have.
+        limit: f64,
+        /// How much it asks for.
+        request: f64,
+    },
     /// A time is negative.
     #[error("Task's 'kill_policy.grace_period' must be non-negative")]
     GracePeriod,
@@ -98,6 +111,7 @@ pub fn task(
     if wanted.is_empty() {
         return Err(InvalidTask::NoResources);
     }
+    check_limits(info, &wanted)?;
     if !available.contains(&wanted) {
         return Err(InvalidTask::TooMuch { wanted, available: available.clone() });
     }
@@ -124,6 +138,24 @@ fn check_what_runs(info: &TaskInfo) -> Result<(), InvalidTask> {
             }
         };
         return Err(InvalidTask::Environment(variable.name.clone(), problem));
+    }
+    Ok(())
+}
+
+/// An infinite limit is none.
+fn check_limits(info: &TaskInfo, wanted: &Resources) -> Result<(), InvalidTask> {
+    for (resource, limit) in &info.limits {
+        let request = match resource.as_str() {
+            "cpus" => wanted.cpus().to_f64(),
+            "mem" => wanted.mem().to_f64(),
+            _ => return Err(InvalidTask::Limit(resource.clone())),
+        };
+        // A number that is none compares with nothing.
+        let is_enough = limit.value >= request;
+        if !is_enough {
+            let (resource, limit) = (resource.clone(), limit.value);
+            return Err(InvalidTask::LimitTooLow { resource, limit, request });
+        }
     }
     Ok(())
 }

@@ -89,8 +89,10 @@ pub(crate) fn task(task: &Task) -> v0::Task {
     }
 }
 
-fn limits(limits: &BTreeMap<String, pb::value::Scalar>) -> Option<BTreeMap<String, f64>> {
-    let values = limits.iter().map(|(name, scalar)| (name.clone(), scalar.value));
+/// JSON has no number without end; the text is that of protobuf's JSON.
+fn limits(limits: &BTreeMap<String, pb::value::Scalar>) -> Option<BTreeMap<String, Value>> {
+    let value = |amount: f64| if amount.is_finite() { amount.into() } else { "Infinity".into() };
+    let values = limits.iter().map(|(name, scalar)| (name.clone(), value(scalar.value)));
     (!limits.is_empty()).then(|| values.collect())
 }
 

@@ -112,6 +112,7 @@ pub(super) fn instance_row(instance: &Instance) -> Option<InstanceRow> {
         version_ms: millis(instance.version),
         staged_ms: millis(task.staged_at),
         started_ms: task.started_at.map(millis),
+        news: task.news.as_deref().map(str::to_owned),
     })
 }
 

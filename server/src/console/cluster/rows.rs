@@ -200,8 +200,15 @@ pub(crate) fn task_row(snapshot: &Snapshot, task: &Task) -> TaskRow {
         executor_id: executor.filter(|id| !id.is_empty()).unwrap_or_else(|| task.id.to_string()),
         resources: amount(&task.resources),
         container: container.map(|container| format!("mesos-{}", container.value)),
+        news: news(task),
         is_earlier: false,
     }
+}
+
+/// What the executor says of a task that is being staged, such as how far a pull has come.
+fn news(task: &Task) -> Option<String> {
+    let last = task.statuses.last().filter(|_| task.state == TaskState::Staging)?;
+    last.message.clone().filter(|text| last.reason.is_none() && !text.is_empty())
 }
 
 /// The tasks of `earlier` leaderships that no row of `present` shows: an end that had not been acknowledged when

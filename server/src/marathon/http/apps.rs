@@ -80,7 +80,8 @@ async fn create(api: &Api, request: Request) -> Result<Response, ApiError> {
     let force = Query::of(request.uri()).bool("force", false)?;
     let caller = caller(request.extensions(), request.uri());
     let base = base(request.headers(), api);
-    let posted: PostedApp = body::json(request).await?;
+    let mut posted: PostedApp = body::json(request).await?;
+    api.name_networks(&mut posted);
     let spec = RunSpec::parse(posted)?;
     // Wait for a leader before the change, not after it.
     api.snapshot().await?;
@@ -99,7 +100,8 @@ async fn update_all(api: &Api, request: Request, existing: Existing) -> Result<R
     let caller = caller(request.extensions(), request.uri());
     let updates: Vec<PostedApp> = body::json(request).await?;
     let mut named = Vec::with_capacity(updates.len());
-    for update in updates {
+    for mut update in updates {
+        api.name_networks(&mut update);
         let id = update.id.as_deref().ok_or_else(|| {
             ApiError::unprocessable("requirement failed: App Update must have app id set")
         })?;

@@ -47,7 +47,7 @@ fn marathon_config(config: &MarathonConfig, master: Option<&str>) -> Value {
         "access_control_allow_origin": null,
         "checkpoint": true,
         "decline_offer_duration": millis(core.decline_offer_duration),
-        "default_network_name": null,
+        "default_network_name": core.default_network_name,
         "env_vars_prefix": null,
         "executor": "//cmd",
         "failover_timeout": config.failover_timeout.as_secs(),

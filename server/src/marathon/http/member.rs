@@ -197,7 +197,8 @@ async fn update(
     let (force, partial) = (query.bool("force", false)?, query.bool("partialUpdate", true)?);
     let caller = caller(request.extensions(), request.uri());
     let base = base(request.headers(), api);
-    let update: PostedApp = body::json(request).await?;
+    let mut update: PostedApp = body::json(request).await?;
+    api.name_networks(&mut update);
     let id = AppId::parse(id).map_err(|_| invalid_id())?;
     for _ in 0..ATTEMPTS {
         let snapshot = api.snapshot().await?;

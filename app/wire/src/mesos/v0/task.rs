@@ -25,9 +25,9 @@ pub struct Task {
     pub state: String,
     /// What the task holds.
     pub resources: ResourceSummary,
-    /// How far the task may go above its resources.
+    /// How far the task may go above its resources; `"Infinity"` where there is no limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub limits: Option<BTreeMap<String, f64>>,
+    pub limits: Option<BTreeMap<String, Value>>,
     /// The role that the resources are allocated to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub role: Option<String>,

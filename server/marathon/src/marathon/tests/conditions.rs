@@ -221,3 +221,22 @@ fn a_task_of_an_earlier_run_is_killed() {
     assert!(world.calls.contains(&Call::Kill { task, agent }), "{:?}", world.calls);
     assert_eq!(world.conditions("/nginx"), [Condition::Running]);
 }
+
+#[test]
+fn what_is_said_of_a_launch_is_kept_until_it_goes_on_and_is_not_stored() {
+    let (mut world, task) = with(Condition::Provisioned, Goal::Running);
+    let news = |world: &World| world.instances("/nginx")[0].task.as_ref().unwrap().news.clone();
+    let say = |world: &mut World, state, reason, text: &str| {
+        let update = StatusUpdate { message: Some(text.to_owned()), ..told(&task, state, reason) };
+        world.send(Command::StatusUpdate(update))
+    };
+    say(&mut world, TaskState::Staging, None, "1 of 3 layers");
+    assert_eq!(news(&world).as_deref(), Some("1 of 3 layers"));
+    let effects = say(&mut world, TaskState::Staging, None, "2 of 3 layers");
+    assert_eq!(news(&world).as_deref(), Some("2 of 3 layers"));
+    assert!(!effects.iter().any(|effect| matches!(effect, Effect::Persist(_))), "{effects:?}");
+    say(&mut world, TaskState::Staging, Some("REASON_RECONCILIATION"), "Reconciliation");
+    assert_eq!(news(&world).as_deref(), Some("2 of 3 layers"));
+    say(&mut world, TaskState::Starting, None, "");
+    assert_eq!(news(&world), None);
+}

@@ -2,7 +2,6 @@
 
 use wire::marathon::{PostedApp, PostedNetwork, PostedPortDefinition, PostedPortMapping};
 
-use super::unbuilt;
 use crate::run_spec::migrate::{PORTS_NEED_HOST, has_twice, mode_of};
 use crate::run_spec::{
     ContainerNetwork, Networking, PortDefinition, PortMapping, Protocol, Violations,
@@ -32,7 +31,9 @@ pub(super) fn parse(posted: &PostedApp, found: &mut Violations) -> Networking {
             let is_defined = definitions.is_some_and(|definitions| !definitions.is_empty());
             has_ports(is_defined, PORTS_NEED_HOST, found);
             if mode == Some("container/bridge") {
-                Networking::Bridge { port_mappings: port_mappings(posted, Some(0), found) }
+                let labels = networks.first().and_then(|network| network.labels.clone());
+                let port_mappings = port_mappings(posted, Some(0), found);
+                Networking::Bridge { port_mappings, labels: labels.unwrap_or_default() }
             } else {
                 let network = container_network(networks.first());
                 let port_mappings = port_mappings(posted, None, found);
@@ -47,18 +48,16 @@ fn check_networks(networks: &[PostedNetwork], found: &mut Violations) {
     let all_containers = modes.iter().all(|mode| mode == "container");
     let error = "May specify a single host network, single bridge network, or else 1-to-n container networks";
     found.check(networks.len() > 1 && !all_containers, "/networks", error);
-    for (index, network) in networks.iter().enumerate() {
+    for (network, mode) in networks.iter().zip(&modes) {
         let has_labels = network.labels.as_ref().is_some_and(|labels| !labels.is_empty());
         let has_name = network.name.is_some();
-        match modes[index].as_str() {
+        match mode.as_str() {
             "host" => {
                 let error = "Host networks may not have names or labels";
                 found.check(has_name || has_labels, "/networks", error);
             }
             "container/bridge" => {
                 found.check(has_name, "/networks", "Bridge networks may not have names");
-                let path = format!("/networks({index})/labels");
-                found.check(has_labels, path, unbuilt::text("labels of a network"));
             }
             _ => {
                 found.check(

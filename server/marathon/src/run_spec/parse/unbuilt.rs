@@ -21,7 +21,6 @@ pub(super) fn check(posted: &PostedApp, found: &mut Violations) {
         ("storeUrls", &posted.store_urls),
         ("check", &posted.check),
         ("residency", &posted.residency),
-        ("resourceLimits", &posted.resource_limits),
     ] {
         refuse(found, &format!("/{name}"), name, value.as_ref());
     }

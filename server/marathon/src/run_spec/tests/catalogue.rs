@@ -299,7 +299,6 @@ fn members_without_effect_are_refused_by_name() {
         (json!({"check": {"tcp": {"port": 1}}}), "/check"),
         (json!({"storeUrls": ["a"]}), "/storeUrls"),
         (json!({"residency": {"taskLostBehavior": "WAIT_FOREVER"}}), "/residency"),
-        (json!({"resourceLimits": {"cpus": 1}}), "/resourceLimits"),
         (json!({"executorResources": {"cpus": 1}}), "/executorResources"),
         (json!({"executor": "/bin/run"}), "/executor"),
         (json!({"tty": true}), "/tty"),

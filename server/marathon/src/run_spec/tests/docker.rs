@@ -109,6 +109,13 @@ fn options_of_the_engine_are_kept_in_their_order() {
 }
 
 #[test]
+fn labels_of_a_bridge_are_kept() {
+    let networks = json!([{"mode": "container/bridge", "labels": {"a": "b"}}]);
+    let app = json!({"id": "/web", "networks": networks, "container": {"docker": {"image": "a"}}});
+    assert_eq!(rendered(&app)["networks"], networks);
+}
+
+#[test]
 fn all_forms_of_a_named_network_mean_the_same() {
     let new = json!({
         "id": "/web", "networks": [{"mode": "container", "name": "blue", "labels": {"a": "b"}}],

@@ -147,7 +147,7 @@ fn host_networking_has_port_definitions() {
 #[test]
 fn old_ports_beside_a_bridge_widen_the_mappings() {
     let app = spec(&with(nginx(), json!({"ports": [0, 0]})));
-    let Networking::Bridge { port_mappings } = app.networking() else { panic!("{app:?}") };
+    let Networking::Bridge { port_mappings, .. } = app.networking() else { panic!("{app:?}") };
     assert_eq!(port_mappings.len(), 2);
 }
 

@@ -175,3 +175,21 @@ fn a_secret_has_a_secret() {
     let problem = refused(|t| t.command.as_mut().unwrap().environment = Some(environment));
     assert!(problem.contains("'A' of type 'SECRET' must have a secret set"));
 }
+
+#[test]
+fn limits_are_of_processors_and_memory_and_not_below_the_request() {
+    let limited = |name: &str, value: f64| {
+        let mut info = some_task("t", "cpus:1;mem:32");
+        info.limits = [(name.to_owned(), pb::value::Scalar { value })].into();
+        check(&info).err()
+    };
+    for (name, value) in [("cpus", 1.0), ("mem", 64.0), ("mem", f64::INFINITY)] {
+        assert_eq!(limited(name, value), None, "{name} {value}");
+    }
+    assert!(limited("disk", 5.0).unwrap().contains("limit of 'disk'"));
+    assert_eq!(
+        limited("cpus", 0.5).unwrap(),
+        "Task's limit of 0.5 of 'cpus' is not at least its request of 1"
+    );
+    assert!(limited("mem", f64::NAN).unwrap().contains("limit of NaN"));
+}

@@ -1,0 +1,332 @@
+//! Containers started, scaled down, updated and destroyed, beside Docker Swarm on the same engine in the same run.
+//!
+//! The engine is one of our own, with a swarm of this one node. Both sides take turns; each gets the same image, command, memory, folder
+//! and published port, and an engine without containers to begin with. A start is over when the side itself says that all run (our
+//! `status_update_event`s, the swarm's count of running tasks); an end is over when the engine has seen the last container end, and ours
+//! also not before the deployment has succeeded.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use end2end::cluster::Cluster;
+use end2end::own_engine::OwnEngine;
+use serde_json::{Value, json};
+use tokio::time::Instant;
+
+use crate::client::{self, Events};
+use crate::engine::{Ends, Engine};
+use crate::journeys::authority;
+use crate::{Row, median};
+
+/// Containers, and how often they are started and ended.
+const COUNTS: [(usize, usize); 4] = [(1, 7), (10, 5), (50, 3), (100, 3)];
+const UPDATED: usize = 20;
+const UPDATES: usize = 3;
+const IMAGE: &str = "busybox";
+/// Ends at once when it is asked to.
+const COMMAND: &str = "trap 'exit 0' TERM; sleep 100000 & wait";
+const MEMORY_MIB: usize = 32;
+const POLL: Duration = Duration::from_millis(10);
+const PATIENCE: Duration = Duration::from_secs(600);
+
+/// Milliseconds of each step, round by round.
+#[derive(Default)]
+struct Samples {
+    start: Vec<f64>,
+    scale: Vec<f64>,
+    destroy: Vec<f64>,
+}
+
+/// Who runs the containers.
+enum Side<'a> {
+    Ours(&'a Cluster),
+    Swarm(&'a Engine),
+}
+
+/// All rows of the comparison.
+///
+/// With `most`, of at most so many containers and in one round, to see that it works.
+pub(crate) async fn comparison(most: Option<usize>) -> Result<Vec<Row>> {
+    let own = OwnEngine::start(&[], "docker.io/busybox").await?;
+    own.docker(&["swarm", "init", "--advertise-addr", "127.0.0.1"]).await?;
+    let outcome = compare(&own, most).await;
+    own.docker(&["swarm", "leave", "--force"]).await?;
+    outcome
+}
+
+async fn compare(own: &OwnEngine, most: Option<usize>) -> Result<Vec<Row>> {
+    let engine = Engine::new(&own.socket());
+    let mut cluster = Cluster::prepare(1, &["--containerizers=docker"])?;
+    cluster.set("MESOS_DOCKER_SOCKET", &own.socket().display().to_string());
+    // Both sides take their ended containers away soon.
+    cluster.set("MESOS_DOCKER_REMOVE_DELAY", "1secs");
+    cluster.run().await?;
+    let sides = [Side::Ours(&cluster), Side::Swarm(&engine)];
+    let mut rows = Vec::new();
+    for (count, rounds) in COUNTS {
+        if most.is_some_and(|most| count > most) {
+            continue;
+        }
+        let rounds = most.map_or(rounds, |_| 1);
+        let mut both = [Samples::default(), Samples::default()];
+        for _ in 0..rounds {
+            for (side, samples) in sides.iter().zip(&mut both) {
+                side.round(&engine, count, samples).await.with_context(|| side.name())?;
+            }
+        }
+        let [ours, swarm] = both;
+        let goal = |times| format!("goal {times} x");
+        let what = format!("{count} containers started");
+        rows.push(row(what, ours.start, swarm.start, &goal("1.0")));
+        if count > 1 {
+            let what = format!("{count} containers scaled down to {}", half(count));
+            rows.push(row(what, ours.scale, swarm.scale, &goal("0.4")));
+        }
+        let what = format!("{} containers destroyed", half(count));
+        rows.push(row(what, ours.destroy, swarm.destroy, &goal("0.4")));
+    }
+    rows.extend(updates(&sides, &engine, most.map_or(UPDATES, |_| 1)).await?);
+    Ok(rows)
+}
+
+/// Updates of all containers: ours as they are by default, the swarm's by default and as fast as it can.
+async fn updates(sides: &[Side<'_>; 2], engine: &Engine, rounds: usize) -> Result<Vec<Row>> {
+    let [ours, swarm] = sides;
+    let one_by_one = json!({"Parallelism": 1, "Order": "stop-first"});
+    let at_once = json!({"Parallelism": 0, "Order": "start-first"});
+    let mut samples = [Vec::new(), Vec::new(), Vec::new()];
+    for _ in 0..rounds {
+        samples[0].push(ours.update(engine, &Value::Null).await.with_context(|| ours.name())?);
+        samples[1].push(swarm.update(engine, &one_by_one).await.with_context(|| swarm.name())?);
+        samples[2].push(swarm.update(engine, &at_once).await.with_context(|| swarm.name())?);
+    }
+    let [ours, by_default, at_once] = samples;
+    let what = format!("{UPDATED} containers updated, the new ones first");
+    let fast = format!("goal 0.3 x; all at once, the new ones first: {}", median(at_once));
+    Ok(vec![row(what, ours, by_default, &fast)])
+}
+
+fn row(what: String, ours: Vec<f64>, swarm: Vec<f64>, more: &str) -> Row {
+    let middle = |samples: &[f64]| {
+        let mut sorted = samples.to_vec();
+        sorted.sort_by(f64::total_cmp);
+        sorted[sorted.len() / 2]
+    };
+    let ratio = middle(&ours) / middle(&swarm);
+    Row {
+        what,
+        ours: format!("{}, {ratio:.2} x", median(ours)),
+        floor: format!("Docker Swarm: {}; {more}", median(swarm)),
+    }
+}
+
+/// What is left of so many after they were scaled down.
+fn half(count: usize) -> usize {
+    count.div_ceil(2)
+}
+
+fn since(start: Instant) -> f64 {
+    start.elapsed().as_secs_f64() * 1e3
+}
+
+/// Waits until the engine holds so many containers, ended ones counted.
+async fn holds(engine: &Engine, count: usize) -> Result<()> {
+    let start = Instant::now();
+    loop {
+        let all = engine.call("GET", "/containers/json?all=1", &Value::Null).await?;
+        let found = all.as_array().map_or(0, Vec::len);
+        if found == count {
+            return Ok(());
+        }
+        ensure!(start.elapsed() < PATIENCE, "the engine holds {found} containers, not {count}");
+        tokio::time::sleep(POLL * 10).await;
+    }
+}
+
+/// Waits for the ends of so many containers.
+async fn ended(ends: &mut Ends, count: usize) -> Result<()> {
+    let ended = tokio::time::timeout(PATIENCE, ends.of(count)).await;
+    ended.with_context(|| format!("{count} containers have not ended"))?
+}
+
+impl Side<'_> {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Ours(_) => "ours",
+            Self::Swarm(_) => "Docker Swarm",
+        }
+    }
+
+    /// Starts `count` containers, ends half of them, then the others.
+    async fn round(&self, engine: &Engine, count: usize, samples: &mut Samples) -> Result<()> {
+        holds(engine, 0).await?;
+        let mut running = Running::start(self, count, &Value::Null).await?;
+        samples.start.push(running.took);
+        let mut ends = engine.ends().await?;
+        if count > 1 {
+            let start = Instant::now();
+            running.scale(half(count)).await?;
+            ended(&mut ends, count - half(count)).await?;
+            running.is_done().await?;
+            samples.scale.push(since(start));
+            holds(engine, half(count)).await?;
+        }
+        let start = Instant::now();
+        running.destroy().await?;
+        ended(&mut ends, half(count)).await?;
+        running.is_done().await?;
+        samples.destroy.push(since(start));
+        holds(engine, 0).await
+    }
+
+    /// Milliseconds until all of 20 containers have been replaced by those of another version.
+    async fn update(&self, engine: &Engine, how: &Value) -> Result<f64> {
+        holds(engine, 0).await?;
+        let mut running = Running::start(self, UPDATED, how).await?;
+        let mut ends = engine.ends().await?;
+        let start = Instant::now();
+        running.change().await?;
+        ended(&mut ends, UPDATED).await?;
+        running.is_done().await?;
+        let took = since(start);
+        running.destroy().await?;
+        ended(&mut ends, UPDATED).await?;
+        running.is_done().await?;
+        holds(engine, 0).await?;
+        Ok(took)
+    }
+}
+
+/// What has been started on one side.
+enum Deployed<'a> {
+    Ours { authority: String, events: Events },
+    Swarm { engine: &'a Engine, spec: Value },
+}
+
+struct Running<'a> {
+    deployed: Deployed<'a>,
+    /// How many are wanted.
+    wanted: usize,
+    /// Milliseconds of the start.
+    took: f64,
+}
+
+impl<'a> Running<'a> {
+    async fn start(side: &Side<'a>, count: usize, how: &Value) -> Result<Self> {
+        let (deployed, took) = match side {
+            Side::Ours(cluster) => start_ours(cluster, count).await?,
+            Side::Swarm(engine) => start_swarm(engine, count, how).await?,
+        };
+        Ok(Self { deployed, wanted: count, took })
+    }
+
+    async fn scale(&mut self, count: usize) -> Result<()> {
+        self.wanted = count;
+        match &mut self.deployed {
+            Deployed::Ours { authority, .. } => put(authority, &json!({"instances": count})).await,
+            Deployed::Swarm { engine, spec } => {
+                spec["Mode"]["Replicated"]["Replicas"] = json!(count);
+                update_service(engine, spec).await
+            }
+        }
+    }
+
+    /// Gives all of them another environment.
+    async fn change(&mut self) -> Result<()> {
+        match &mut self.deployed {
+            Deployed::Ours { authority, .. } => {
+                put(authority, &json!({"env": {"VERSION": "2"}})).await
+            }
+            Deployed::Swarm { engine, spec } => {
+                spec["TaskTemplate"]["ContainerSpec"]["Env"] = json!(["VERSION=2"]);
+                update_service(engine, spec).await
+            }
+        }
+    }
+
+    async fn destroy(&mut self) -> Result<()> {
+        self.wanted = 0;
+        match &self.deployed {
+            Deployed::Ours { authority, .. } => {
+                client::request(authority, "DELETE", "/v2/apps/bench", "").await.map(drop)
+            }
+            Deployed::Swarm { engine, .. } => {
+                engine.call("DELETE", "/services/bench", &Value::Null).await.map(drop)
+            }
+        }
+    }
+
+    /// Waits until the side is content: ours ends its deployment, the swarm runs as many as are wanted.
+    async fn is_done(&mut self) -> Result<()> {
+        match &mut self.deployed {
+            Deployed::Ours { events, .. } => events.deployed().await,
+            Deployed::Swarm { .. } if self.wanted == 0 => Ok(()),
+            Deployed::Swarm { engine, .. } => runs(engine, self.wanted).await,
+        }
+    }
+}
+
+async fn put(authority: &str, change: &Value) -> Result<()> {
+    client::request(authority, "PUT", "/v2/apps/bench", &change.to_string()).await.map(drop)
+}
+
+async fn start_ours<'a>(cluster: &Cluster, count: usize) -> Result<(Deployed<'a>, f64)> {
+    let authority = authority(cluster)?;
+    let mut events = Events::subscribe(&authority).await?;
+    let app = json!({
+        "id": "bench", "cmd": COMMAND, "cpus": 0.001, "mem": MEMORY_MIB, "instances": count,
+        "container": {"type": "DOCKER", "docker": {"image": IMAGE, "network": "BRIDGE",
+            "portMappings": [{"containerPort": 80, "hostPort": 0}]}},
+    });
+    let start = Instant::now();
+    client::request(&authority, "POST", "/v2/apps", &app.to_string()).await?;
+    events.running(count).await?;
+    let took = since(start);
+    events.deployed().await?;
+    Ok((Deployed::Ours { authority, events }, took))
+}
+
+async fn start_swarm<'a>(
+    engine: &'a Engine,
+    count: usize,
+    how: &Value,
+) -> Result<(Deployed<'a>, f64)> {
+    let mut spec = json!({
+        "Name": "bench",
+        "TaskTemplate": {
+            "ContainerSpec": {"Image": IMAGE, "Command": ["/bin/sh", "-c", COMMAND],
+                "Mounts": [{"Type": "bind", "Source": "/tmp", "Target": "/mnt/mesos/sandbox"}]},
+            "Resources": {"Limits": {"MemoryBytes": MEMORY_MIB << 20}},
+        },
+        "Mode": {"Replicated": {"Replicas": count}},
+        "EndpointSpec": {"Ports": [{"Protocol": "tcp", "TargetPort": 80, "PublishMode": "host"}]},
+    });
+    if !how.is_null() {
+        spec["UpdateConfig"] = how.clone();
+    }
+    let start = Instant::now();
+    engine.call("POST", "/services/create", &spec).await?;
+    runs(engine, count).await?;
+    Ok((Deployed::Swarm { engine, spec }, since(start)))
+}
+
+async fn update_service(engine: &Engine, spec: &Value) -> Result<()> {
+    let service = engine.call("GET", "/services/bench", &Value::Null).await?;
+    let version = service["Version"]["Index"].as_u64().context("the service has no version")?;
+    let path = format!("/services/bench/update?version={version}");
+    engine.call("POST", &path, spec).await.map(drop)
+}
+
+/// Waits until the swarm says that so many tasks run.
+async fn runs(engine: &Engine, count: usize) -> Result<()> {
+    let start = Instant::now();
+    loop {
+        let services = engine.call("GET", "/services?status=true", &Value::Null).await?;
+        let running = services[0]["ServiceStatus"]["RunningTasks"].as_u64().unwrap_or(0);
+        if usize::try_from(running)? == count {
+            return Ok(());
+        }
+        ensure!(start.elapsed() < PATIENCE, "{running} tasks run, not {count}");
+        tokio::time::sleep(POLL).await;
+    }
+}
