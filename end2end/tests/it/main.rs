@@ -13,6 +13,7 @@ mod kill_points;
 mod master_killed;
 mod other_machine;
 mod placement;
+mod shell_checks;
 mod shell_tasks;
 mod starts;
 mod stopped;
