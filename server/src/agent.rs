@@ -24,8 +24,8 @@ use std::time::Duration;
 use agent_core::{Agent, Settings};
 use bytes::Bytes;
 use containerizer::{
-    Containerizer, Docker, DockerConfig, Engines, Fetcher, FetcherConfig, Inside, NoOp, Process,
-    ProcessConfig,
+    ByKind, Containerizer, Docker, DockerConfig, Engines, Fetcher, FetcherConfig, Inside, NoOp,
+    Process, ProcessConfig,
 };
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
@@ -108,13 +108,15 @@ pub(crate) async fn start(
         ),
     }
 
-    let engines = engines(&config, &work_dir, &tracker, stop.clone())?;
+    let process = commands(&config, &work_dir)?;
+    let inside = inside(&config, process.clone());
+    let engines = engines(&config, &work_dir, process, &tracker, stop.clone());
     let (inbox, commands) = mpsc::channel(INBOX);
     let (publisher, snapshot) = watch::channel(Arc::new(core.snapshot()));
     let master =
         link::Master { address: config.master.clone(), secret: config.cluster_secret.clone() };
     let link = Link::spawn(master, inbox.clone(), &tracker, stop.clone());
-    let prober = Prober::new(inside(&config), inbox.clone(), tracker.clone(), stop.clone());
+    let prober = Prober::new(inside, inbox.clone(), tracker.clone(), stop.clone());
     let fetcher = fetcher(&config, &work_dir)?;
     let containers = Containers::new(engines, fetcher, inbox, tracker.clone(), stop.clone());
     let label = ("ekiden.agent-dir", work_dir.identity().to_owned());
@@ -157,6 +159,7 @@ fn settings(config: &AgentConfig, work_dir: &WorkDir, resources: &model::Resourc
         runs_processes: config.commands.are_run || config.engine == Engine::NoOp,
         switches_user: config.commands.switch_user && rustix::process::geteuid().is_root(),
         bounds_cpu: config.bounds_cpu,
+        max_processes: config.commands.max_processes,
         executor_environment: config.commands.environment.clone(),
         sandbox_mount: Settings::SANDBOX_MOUNT.to_owned(),
         kill_grace: config.kill_grace,
@@ -193,22 +196,28 @@ fn fetcher(config: &AgentConfig, work_dir: &WorkDir) -> Result<Fetcher, StartErr
     .map_err(|source| StartError::Fetcher { path, source })
 }
 
+/// What runs this agent's commands, when the configuration asks for it.
+fn commands(config: &AgentConfig, work_dir: &WorkDir) -> Result<Option<Process>, StartError> {
+    if !config.commands.are_run {
+        return Ok(None);
+    }
+    if config.commands.switch_user && !rustix::process::geteuid().is_root() {
+        warn!("commands run as the agent's own user: only root can switch (--switch_user)");
+    }
+    let process = processes(work_dir.path(), work_dir.identity());
+    process.map(Some).map_err(StartError::Commands)
+}
+
 /// The engines that the configuration asks for; one that does not answer is told now, and asked again for each container.
 fn engines(
     config: &AgentConfig,
     work_dir: &WorkDir,
+    process: Option<Process>,
     tracker: &TaskTracker,
     stop: CancellationToken,
-) -> Result<Engines, StartError> {
-    let mut engines = Engines::default();
-    if config.commands.are_run {
-        let process =
-            processes(work_dir.path(), work_dir.identity()).map_err(StartError::Commands)?;
-        engines.process = Some(Arc::new(process));
-        if config.commands.switch_user && !rustix::process::geteuid().is_root() {
-            warn!("commands run as the agent's own user: only root can switch (--switch_user)");
-        }
-    }
+) -> Engines {
+    let process = process.map(|process| Arc::new(process) as Arc<dyn Containerizer>);
+    let mut engines = Engines { docker: None, process };
     match config.engine {
         Engine::Docker => {
             let docker = Docker::new(DockerConfig {
@@ -234,17 +243,20 @@ fn engines(
         }
         Engine::None => {}
     }
-    Ok(engines)
+    engines
 }
 
-/// How the tasks of that engine are asked.
-fn inside(config: &AgentConfig) -> Arc<dyn Inside> {
+/// How the tasks of these engines are asked.
+fn inside(config: &AgentConfig, process: Option<Process>) -> Arc<dyn Inside> {
+    let process = process.map(|process| Arc::new(process) as Arc<dyn Inside>);
     match config.engine {
         Engine::Docker => {
             let socket = config.docker_socket.clone();
-            Arc::new(Docker::new(DockerConfig { socket, ..DockerConfig::default() }))
+            let docker = Docker::new(DockerConfig { socket, ..DockerConfig::default() });
+            Arc::new(ByKind { docker: Some(Arc::new(docker)), process })
         }
-        Engine::NoOp | Engine::None => Arc::new(NoOp::new()),
+        Engine::NoOp => Arc::new(NoOp::new()),
+        Engine::None => Arc::new(ByKind { docker: None, process }),
     }
 }
 
