@@ -25,8 +25,8 @@ use std::time::Duration;
 use agent_core::{Agent, Settings};
 use bytes::Bytes;
 use containerizer::{
-    Containerizer, Docker, DockerConfig, Engines, Fetcher, FetcherConfig, Inside, NoOp, Process,
-    ProcessConfig,
+    ByKind, Containerizer, Docker, DockerConfig, Engines, Fetcher, FetcherConfig, Inside, NoOp,
+    Process, ProcessConfig,
 };
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
@@ -110,13 +110,15 @@ pub(crate) async fn start(
         ),
     }
 
-    let engines = engines(&config, &work_dir, &tracker, stop.clone())?;
+    let process = commands(&config, &work_dir)?;
+    let inside = inside(&config, process.clone());
+    let engines = engines(&config, &work_dir, process, &tracker, stop.clone());
     let (inbox, commands) = mpsc::channel(INBOX);
     let (publisher, snapshot) = watch::channel(Arc::new(core.snapshot()));
     let master =
         link::Master { address: config.master.clone(), secret: config.cluster_secret.clone() };
     let link = Link::spawn(master, inbox.clone(), &tracker, stop.clone());
-    let prober = Prober::new(inside(&config), inbox.clone(), tracker.clone(), stop.clone());
+    let prober = Prober::new(inside, inbox.clone(), tracker.clone(), stop.clone());
     let fetcher = fetcher(&config, &work_dir)?;
     let images = images(&config, &work_dir);
     if let Some((images, gc)) = images.clone().zip(config.image_gc.clone()) {
@@ -164,6 +166,7 @@ fn settings(config: &AgentConfig, work_dir: &WorkDir, resources: &model::Resourc
         runs_processes: config.commands.are_run || config.engine == Engine::NoOp,
         switches_user: config.commands.switch_user && rustix::process::geteuid().is_root(),
         bounds_cpu: config.bounds_cpu,
+        max_processes: config.commands.max_processes,
         executor_environment: config.commands.environment.clone(),
         sandbox_mount: Settings::SANDBOX_MOUNT.to_owned(),
         kill_grace: config.kill_grace,
@@ -200,22 +203,28 @@ fn fetcher(config: &AgentConfig, work_dir: &WorkDir) -> Result<Fetcher, StartErr
     .map_err(|source| StartError::Fetcher { path, source })
 }
 
+/// What runs this agent's commands, when the configuration asks for it.
+fn commands(config: &AgentConfig, work_dir: &WorkDir) -> Result<Option<Process>, StartError> {
+    if !config.commands.are_run {
+        return Ok(None);
+    }
+    if config.commands.switch_user && !rustix::process::geteuid().is_root() {
+        warn!("commands run as the agent's own user: only root can switch (--switch_user)");
+    }
+    let process = processes(work_dir.path(), work_dir.identity());
+    process.map(Some).map_err(StartError::Commands)
+}
+
 /// The engines that the configuration asks for; one that does not answer is told now, and asked again for each container.
 fn engines(
     config: &AgentConfig,
     work_dir: &WorkDir,
+    process: Option<Process>,
     tracker: &TaskTracker,
     stop: CancellationToken,
-) -> Result<Engines, StartError> {
-    let mut engines = Engines::default();
-    if config.commands.are_run {
-        let process =
-            processes(work_dir.path(), work_dir.identity()).map_err(StartError::Commands)?;
-        engines.process = Some(Arc::new(process));
-        if config.commands.switch_user && !rustix::process::geteuid().is_root() {
-            warn!("commands run as the agent's own user: only root can switch (--switch_user)");
-        }
-    }
+) -> Engines {
+    let process = process.map(|process| Arc::new(process) as Arc<dyn Containerizer>);
+    let mut engines = Engines { docker: None, process };
     match config.engine {
         Engine::Docker => {
             let docker = Docker::new(DockerConfig {
@@ -241,7 +250,7 @@ fn engines(
         }
         Engine::None => {}
     }
-    Ok(engines)
+    engines
 }
 
 /// A Docker engine for questions that have nothing to do with this agent's containers.
@@ -257,11 +266,15 @@ fn images(config: &AgentConfig, work_dir: &WorkDir) -> Option<Images> {
         .then(|| Images::open(plain_docker(config), meta.join("pulled-images.json")))
 }
 
-/// How the tasks of that engine are asked.
-fn inside(config: &AgentConfig) -> Arc<dyn Inside> {
+/// How the tasks of these engines are asked.
+fn inside(config: &AgentConfig, process: Option<Process>) -> Arc<dyn Inside> {
+    let process = process.map(|process| Arc::new(process) as Arc<dyn Inside>);
     match config.engine {
-        Engine::Docker => Arc::new(plain_docker(config)),
-        Engine::NoOp | Engine::None => Arc::new(NoOp::new()),
+        Engine::Docker => {
+            Arc::new(ByKind { docker: Some(Arc::new(plain_docker(config))), process })
+        }
+        Engine::NoOp => Arc::new(NoOp::new()),
+        Engine::None => Arc::new(ByKind { docker: None, process }),
     }
 }
 

@@ -302,6 +302,7 @@ pub(crate) async fn agent(flags: AgentFlags) -> anyhow::Result<()> {
         commands: agent::Commands {
             are_run: flags.containerizers.iter().any(|name| name.trim() == "mesos"),
             switch_user: flags.switch_user,
+            max_processes: Some(flags.max_processes_per_task).filter(|most| *most > 0),
             environment: flags.executor_environment_variables.clone().unwrap_or_default().0,
         },
         docker_socket: flags.docker_socket.clone(),

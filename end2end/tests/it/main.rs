@@ -16,6 +16,7 @@ mod other_machine;
 mod placement;
 mod registries;
 mod resource_limits;
+mod shell_checks;
 mod shell_tasks;
 mod starts;
 mod stopped;

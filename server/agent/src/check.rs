@@ -186,10 +186,32 @@ fn command(command: Option<&v1::CommandInfo>) -> Result<Question, String> {
         let given = command.arguments.iter().skip(1).cloned();
         std::iter::once(value).chain(given).collect()
     };
+    // Compat: the original ignores both; the check runs as its task does.
+    if command.user.as_ref().is_some_and(|user| !user.is_empty()) || !command.uris.is_empty() {
+        return Err("`user` and `uris` of a COMMAND check are not supported".to_owned());
+    }
     let variables = command.environment.iter().flat_map(|environment| &environment.variables);
-    let environment = variables
-        .map(|variable| (variable.name.clone(), variable.value.clone().unwrap_or_default()));
-    Ok(Question::Command { line, environment: environment.collect() })
+    let environment = variables.map(variable).collect::<Result<Vec<_>, _>>()?;
+    let has_nul = |text: &String| text.contains('\0');
+    if line.iter().any(has_nul)
+        || environment.iter().any(|(name, value)| has_nul(name) || has_nul(value))
+    {
+        return Err("the command of a check contains a NUL".to_owned());
+    }
+    Ok(Question::Command { line, environment })
+}
+
+fn variable(variable: &v1::environment::Variable) -> Result<(String, String), String> {
+    use v1::environment::variable::Type;
+    let name = &variable.name;
+    if variable.secret.is_some() || variable.r#type.is_some_and(|kind| kind == Type::Secret as i32)
+    {
+        return Err(format!("secret environment variable `{name}` of a check is not supported"));
+    }
+    if name.is_empty() || name.contains('=') {
+        return Err(format!("'{name}' of a check is no name of an environment variable"));
+    }
+    Ok((name.clone(), variable.value.clone().unwrap_or_default()))
 }
 
 fn port(number: u32) -> Result<u16, String> {

@@ -84,8 +84,12 @@ pub struct ProcessSpec {
     pub cpu_quota: Option<u64>,
     /// Most memory in bytes; none is no bound.
     pub memory_bytes: Option<u64>,
-    /// Memory that the kernel leaves alone as long as it can, where that is less than the bound.
+    /// What it is to keep when memory runs short, in bytes, where that is less than its bound.
     pub memory_reservation_bytes: Option<u64>,
+    /// Most processes and threads at a time; none is no bound.
+    pub max_processes: Option<u64>,
+    /// What of the host it sees in other places; relative paths are relative to the sandbox.
+    pub volumes: Vec<BoundVolume>,
     /// Limits of the kind that setrlimit(2) sets.
     pub limits: Vec<ProcessLimit>,
 }
@@ -252,6 +256,15 @@ pub enum ProcessExit {
         used: u64,
         /// What the system counts, one name and number a line.
         statistics: String,
+    },
+    /// It could not start as many processes as it wanted, and ended in this way.
+    ShortOfProcesses {
+        /// How it ended.
+        end: Box<ProcessExit>,
+        /// The most processes and threads that it may have.
+        limit: u64,
+        /// How often it was refused another.
+        refused: u64,
     },
     /// It was never started; the reason is known.
     Failed(String),

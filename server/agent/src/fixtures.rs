@@ -110,6 +110,7 @@ pub(crate) fn settings() -> Settings {
         runs_docker: true,
         runs_processes: true,
         switches_user: true,
+        max_processes: Some(Settings::MAX_PROCESSES),
         bounds_cpu: false,
         executor_environment: Vec::new(),
         sandbox_mount: Settings::SANDBOX_MOUNT.to_owned(),

@@ -4,6 +4,8 @@
 //!
 //! Source: mesos.md §5.2 (environment), §5.3 (command executor), §5.8 (Mesos containerizer).
 
+mod volumes;
+
 use std::time::Duration;
 
 use model::{Scalar, TaskState};
@@ -74,9 +76,14 @@ pub fn process_spec(task: &TaskInfo, around: Surroundings<'_>) -> Result<Process
     };
     let (program, arguments) = program(command)?;
     let environment = environment(task, command, around)?;
-    let (memory_bytes, memory_reservation_bytes) = memory(task);
     let limits = task.container.as_ref().and_then(|container| container.rlimit_info.as_ref());
     let limits = limits.into_iter().flat_map(|info| &info.rlimits).map(limit);
+    let memory = mebibytes(thousandths(task, "mem", ALLOWANCE_MEM_THOUSANDTHS));
+    let memory_bytes = match bound(task, "mem", ALLOWANCE_MEM_THOUSANDTHS)? {
+        None => Some(memory),
+        Some(Bound::Most(most)) => Some(mebibytes(most)),
+        Some(Bound::None) => None,
+    };
     let spec = ProcessSpec {
         name: around.name.to_owned(),
         program,
@@ -85,9 +92,11 @@ pub fn process_spec(task: &TaskInfo, around: Surroundings<'_>) -> Result<Process
         user: user(command, around),
         sandbox: around.sandbox.to_owned(),
         cpu_shares: (cpus(task) * 1_024 / 1_000).max(MIN_CPU_SHARES),
-        cpu_quota: cpu_quota(task, around.settings.bounds_cpu),
+        cpu_quota: cpu_quota(task, around.settings.bounds_cpu)?,
         memory_bytes,
-        memory_reservation_bytes,
+        memory_reservation_bytes: Some(memory).filter(|request| Some(*request) != memory_bytes),
+        max_processes: around.settings.max_processes,
+        volumes: volumes::bound(task.container.as_ref())?,
         limits: limits.collect::<Result<_, _>>()?,
     };
     refuse_nul(&spec)?;
@@ -102,7 +111,6 @@ fn refuse_unsupported(task: &TaskInfo) -> Result<(), Refusal> {
     let nothing = ContainerInfo::default();
     let container = task.container.as_ref().unwrap_or(&nothing);
     let asked = [
-        ("container.volumes", !container.volumes.is_empty()),
         ("container.hostname", container.hostname.as_ref().is_some_and(|name| !name.is_empty())),
         ("container.docker", container.docker.is_some()),
         (
@@ -111,39 +119,11 @@ fn refuse_unsupported(task: &TaskInfo) -> Result<(), Refusal> {
         ),
         ("container.linux_info", container.linux_info.is_some()),
         ("container.tty_info", container.tty_info.is_some()),
-        ("health_check", task.health_check.is_some()),
-        ("check", task.check.is_some()),
         ("max_completion_time", task.max_completion_time.is_some()),
     ];
     match asked.into_iter().find(|(_, is_set)| *is_set) {
         Some((field, _)) => unsupported(format!("`{field}` of a command is not supported yet")),
         None => Ok(()),
-    }
-}
-
-/// What a task's limit of a resource comes to with the allowance, in thousandths; `Some(None)` is one without end.
-fn limit_of(task: &TaskInfo, name: &str, allowance: i64) -> Option<Option<u64>> {
-    let limit = Scalar::from_f64(task.limits.get(name)?.value).ok();
-    Some(limit.map(|limit| {
-        u64::try_from(limit.thousandths().saturating_add(allowance)).unwrap_or_default()
-    }))
-}
-
-fn cpu_quota(task: &TaskInfo, bounds_cpu: bool) -> Option<u64> {
-    let quota = |thousandths: u64| thousandths.saturating_mul(100).max(MIN_CPU_QUOTA);
-    match limit_of(task, "cpus", ALLOWANCE_CPUS_THOUSANDTHS) {
-        Some(limit) => limit.map(quota),
-        None => bounds_cpu.then(|| quota(cpus(task))),
-    }
-}
-
-/// The bound, and what is less than it.
-fn memory(task: &TaskInfo) -> (Option<u64>, Option<u64>) {
-    let bytes = |thousandths: u64| (thousandths.saturating_mul(1_048_576) / 1_000).max(MIN_MEMORY);
-    let request = bytes(thousandths(task, "mem", ALLOWANCE_MEM_THOUSANDTHS));
-    match limit_of(task, "mem", ALLOWANCE_MEM_THOUSANDTHS) {
-        Some(limit) => (limit.map(bytes), Some(request)),
-        None => (Some(request), None),
     }
 }
 
@@ -277,18 +257,67 @@ fn limit(given: &RLimit) -> Result<ProcessLimit, Refusal> {
     Ok(ProcessLimit { name, soft: given.soft, hard: given.hard })
 }
 
+/// A limit that the task sets beside what it asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Bound {
+    /// So many thousandths of the unit, with the executor's allowance.
+    Most(u64),
+    /// There is none.
+    None,
+}
+
+/// Source: mesos.md §5.7, and apache/mesos: src/slave/slave.cpp (the executor's resources count here too).
+fn bound(task: &TaskInfo, name: &str, allowance: i64) -> Result<Option<Bound>, Refusal> {
+    let unknown = task.limits.keys().find(|name| !matches!(name.as_str(), "cpus" | "mem"));
+    if let Some(unknown) = unknown {
+        return unsupported(format!("`limits` of a command has `{unknown}`, which has no limit"));
+    }
+    let Some(limit) = task.limits.get(name) else { return Ok(None) };
+    if limit.value.is_infinite() && limit.value.is_sign_positive() {
+        return Ok(Some(Bound::None));
+    }
+    match Scalar::from_f64(limit.value).map(Scalar::thousandths) {
+        Ok(amount) if amount >= thousandths_of(task, name) => {
+            let most = amount.saturating_add(allowance);
+            Ok(Some(Bound::Most(u64::try_from(most).unwrap_or_default())))
+        }
+        Ok(_) | Err(_) => {
+            let value = limit.value;
+            unsupported(format!("limit {value} of `{name}` is less than what the task asks for"))
+        }
+    }
+}
+
+fn cpu_quota(task: &TaskInfo, bounds_cpu: bool) -> Result<Option<u64>, Refusal> {
+    let most = match bound(task, "cpus", ALLOWANCE_CPUS_THOUSANDTHS)? {
+        None => bounds_cpu.then(|| cpus(task)),
+        Some(Bound::Most(most)) => Some(most),
+        Some(Bound::None) => None,
+    };
+    Ok(most.map(|most| (most * 100).max(MIN_CPU_QUOTA)))
+}
+
+/// Thousandths of a mebibyte in bytes, and no less than the least that there is.
+fn mebibytes(thousandths: u64) -> u64 {
+    (thousandths.saturating_mul(1_048_576) / 1_000).max(MIN_MEMORY)
+}
+
 fn cpus(task: &TaskInfo) -> u64 {
     thousandths(task, "cpus", ALLOWANCE_CPUS_THOUSANDTHS)
 }
 
-/// The amount of a scalar resource over all its entries and the allowance; amounts that are no numbers count as nothing.
+/// The amount of a scalar resource and the allowance.
 fn thousandths(task: &TaskInfo, name: &str, allowance: i64) -> u64 {
+    u64::try_from(thousandths_of(task, name).saturating_add(allowance)).unwrap_or_default()
+}
+
+/// The amount of a scalar resource over all its entries; amounts that are no numbers count as nothing.
+fn thousandths_of(task: &TaskInfo, name: &str) -> i64 {
     let amounts = task.resources.iter().filter(|resource| resource.name == name);
     let amounts = amounts
         .filter_map(|resource| Scalar::from_f64(resource.scalar.as_ref()?.value).ok())
         .map(Scalar::thousandths);
-    let sum = amounts.fold(allowance, i64::saturating_add);
-    u64::try_from(sum).unwrap_or_default()
+    amounts.fold(0, i64::saturating_add)
 }
 
 /// What the end of a command means for its task.
@@ -313,6 +342,15 @@ pub(crate) fn ending(exit: &ProcessExit, is_killed: bool) -> News {
                 ),
             )
         },
+        ProcessExit::ShortOfProcesses { end, limit, refused } => {
+            let news = ending(end, is_killed);
+            let message = news.message.clone().unwrap_or_default();
+            // Compat: the original says nothing of it; its cgroup has no limit unless somebody else sets one.
+            news.with_message(format!(
+                "{message}; {refused} times it was refused another process or thread, of which a task \
+                 may have {limit} (--max_processes_per_task)"
+            ))
+        }
         ProcessExit::Failed(message) => News::from_agent(
             state(TaskState::Failed),
             Reason::ContainerLaunchFailed,

@@ -28,6 +28,8 @@ pub struct Settings {
     pub switches_user: bool,
     /// Whether commands get no more processor time than their `cpus`, even where there is some to spare.
     pub bounds_cpu: bool,
+    /// Most processes and threads of a command at a time; none is no bound.
+    pub max_processes: Option<u64>,
     /// Variables that every command gets, weaker than its own.
     pub executor_environment: Vec<(String, String)>,
     /// Where a container sees its sandbox.
@@ -51,6 +53,8 @@ impl Settings {
     pub const REMOVE_DELAY: Duration = Duration::from_secs(6 * 3_600);
     /// Default of [`Settings::max_completed_tasks`].
     pub const MAX_COMPLETED_TASKS: usize = 150;
+    /// Default of [`Settings::max_processes`].
+    pub const MAX_PROCESSES: u64 = 4_096;
     /// Default of [`Settings::sandbox_mount`].
     pub const SANDBOX_MOUNT: &'static str = "/mnt/mesos/sandbox";
 }

@@ -65,6 +65,12 @@ pub enum Error {
         /// Why, in its executor's words.
         message: String,
     },
+    /// A command beside a running one could not be run: it cannot be found, say.
+    #[error("{message}")]
+    Beside {
+        /// Why, in its executor's words.
+        message: String,
+    },
     /// A command did not end, though it was killed.
     #[error("the processes of `{name}` have not ended {} s after they were killed", after.as_secs())]
     Undying {
@@ -116,6 +122,7 @@ impl Error {
             Error::Pull { .. }
             | Error::UnknownContainer { .. }
             | Error::Launch { .. }
+            | Error::Beside { .. }
             | Error::Unsupported { .. }
             | Error::Sandbox { .. } => false,
         }

@@ -6,6 +6,7 @@
 //! business (`agent-core` journals a step before it is taken); nothing here remembers a container between calls, the engine does.
 #![forbid(unsafe_code)]
 
+pub mod account;
 mod docker;
 mod engines;
 mod error;
@@ -24,7 +25,7 @@ pub use crate::docker::{CredentialFiles, Docker, DockerConfig, HeldImage, Output
 pub use crate::engines::Engines;
 pub use crate::error::Error;
 pub use crate::fetcher::{FetchError, Fetcher, FetcherConfig, Owner};
-pub use crate::inside::{Inside, TaskNetwork};
+pub use crate::inside::{ByKind, Inside, TaskNetwork};
 pub use crate::noop::NoOp;
 pub use crate::process::{Process, ProcessConfig};
 

@@ -5,6 +5,8 @@
 //! was itself killed, cleaned up after.
 
 mod cgroups;
+mod inside;
+mod memory;
 mod program;
 mod task_folder;
 
@@ -14,9 +16,10 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use agent_core::container::{
-    ContainerSpec, Exit, FoundContainer, FoundState, Inspection, Kind, ProcessExit, ProcessSpec,
+    BoundVolume, ContainerSpec, Exit, FoundContainer, FoundState, Inspection, Kind, ProcessExit,
+    ProcessSpec,
 };
-use executor::{Identity, Limit, Spec};
+use executor::{Identity, Limit, Spec, Volume};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use rustix::process::{Pid, PidfdFlags, Resource, Rlimit, getrlimit, pidfd_open, setrlimit};
@@ -27,7 +30,7 @@ use tokio::time::{sleep, timeout};
 
 use self::cgroups::Cgroups;
 use self::task_folder::{State, TaskFolder};
-use crate::{Containerizer, EngineInfo, Error, Pull, Pulled};
+use crate::{Containerizer, EngineInfo, Error, Pull, Pulled, account};
 
 /// How long an executor may take until its command's program runs.
 const START: Duration = Duration::from_secs(60);
@@ -251,7 +254,11 @@ impl Inner {
         TaskFolder::new(&self.tasks, name)
     }
 
-    fn create(&self, spec: &ProcessSpec) -> Result<(), Error> {
+    fn create(
+        &self,
+        spec: &ProcessSpec,
+        account: Option<(u32, u32, Vec<u32>)>,
+    ) -> Result<(), Error> {
         let folder = self.folder(&spec.name);
         let state = folder.state().map_err(Error::io("read the state of", folder.path()))?;
         if !matches!(state, State::Unknown | State::Made) {
@@ -268,15 +275,20 @@ impl Inner {
             let Rlimit { current, maximum } = *before;
             limits.push(Limit { name: "NOFILE".to_owned(), soft: current, hard: maximum });
         }
+        let oom_score_adj = spec.memory_reservation_bytes.and_then(memory::oom_score_adj);
         let spec = Spec {
             program: spec.program.clone(),
             arguments: spec.arguments.clone(),
             environment: spec.environment.clone(),
             sandbox: PathBuf::from(&spec.sandbox),
             user: spec.user.clone(),
+            account,
             limits,
             cgroups: made.folders,
             memory: made.memory,
+            pids: made.pids,
+            volumes: spec.volumes.iter().map(volume).collect(),
+            oom_score_adj,
         };
         folder.make(&spec).map_err(Error::io("write", folder.path()))
     }
@@ -298,6 +310,27 @@ impl Inner {
         }
         Ok(found)
     }
+}
+
+/// The numbers of a user that the executor would not find: of a directory service.
+async fn directory_account(user: Option<&str>) -> Result<Option<(u32, u32, Vec<u32>)>, Error> {
+    let Some(user) = user else { return Ok(None) };
+    let local = Path::new("/etc/passwd");
+    let users = tokio::fs::read_to_string(local).await.map_err(Error::io("read", local))?;
+    if account::is_local(&users, user) {
+        return Ok(None);
+    }
+    let failed = |message| Error::Launch { message };
+    let found = account::find(user).await.map_err(|error| failed(error.to_string()))?;
+    match found {
+        Some(account::Account { user, group, groups }) => Ok(Some((user, group, groups))),
+        None => Err(failed(format!("this machine has no user `{user}`"))),
+    }
+}
+
+fn volume(given: &BoundVolume) -> Volume {
+    let BoundVolume { source, target, is_writable } = given;
+    Volume { source: source.into(), target: target.into(), is_writable: *is_writable }
 }
 
 /// Waits until a process has ended.
@@ -338,8 +371,12 @@ impl Containerizer for Process {
     }
 
     fn create_process<'a>(&'a self, spec: &'a ProcessSpec) -> BoxFuture<'a, Result<(), Error>> {
-        let spec = spec.clone();
-        self.blocking(move |inner| inner.create(&spec)).boxed()
+        async move {
+            let account = directory_account(spec.user.as_deref()).await?;
+            let spec = spec.clone();
+            self.blocking(move |inner| inner.create(&spec, account)).await
+        }
+        .boxed()
     }
 
     fn start<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<(), Error>> {

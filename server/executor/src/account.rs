@@ -1,8 +1,11 @@
 //! A user's numbers, from the two files that every system has.
 //!
-//! Users of directory services are not found: asking those takes the C library's plug-ins, which a small static program cannot load.
+//! Users of directory services are not in them; asking those takes the C library's plug-ins, which a small static program cannot load.
+//! The agent has them asked and brings the numbers.
 
 use std::fs;
+
+use executor::Spec;
 
 /// Whom a task runs as.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,8 +17,16 @@ pub(crate) struct Account {
 }
 
 impl Account {
+    /// The one that a task runs as.
+    pub(crate) fn of(spec: &Spec) -> Result<Option<Self>, String> {
+        if let Some((user, group, groups)) = spec.account.clone() {
+            return Ok(Some(Self { user, group, groups }));
+        }
+        spec.user.as_deref().map(Self::find).transpose()
+    }
+
     /// Looks a user up by name.
-    pub(crate) fn find(name: &str) -> Result<Self, String> {
+    fn find(name: &str) -> Result<Self, String> {
         let read = |path| {
             fs::read_to_string(path).map_err(|error| format!("could not read {path}: {error}"))
         };

@@ -9,6 +9,8 @@ pub struct Ending {
     pub how: How,
     /// It needed more memory than its limit.
     pub out_of_memory: Option<OutOfMemory>,
+    /// It was refused processes that it wanted.
+    pub out_of_processes: Option<OutOfProcesses>,
 }
 
 /// What became of the first process.
@@ -33,6 +35,22 @@ pub struct OutOfMemory {
     pub statistics: String,
 }
 
+/// How far the processes did not go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OutOfProcesses {
+    /// The most processes and threads at a time.
+    pub limit: u64,
+    /// How often another was refused.
+    pub refused: u64,
+}
+
+impl From<How> for Ending {
+    /// An end with nothing else to be said.
+    fn from(how: How) -> Self {
+        Self { how, out_of_memory: None, out_of_processes: None }
+    }
+}
+
 impl Ending {
     /// The bytes for a file.
     #[must_use]
@@ -47,6 +65,10 @@ impl Ending {
             pairs.push("memory_limit", memory.limit);
             pairs.push("memory_used", memory.used);
             pairs.push("memory_statistics", &memory.statistics);
+        }
+        if let Some(OutOfProcesses { limit, refused }) = self.out_of_processes {
+            pairs.push("processes_limit", limit);
+            pairs.push("processes_refused", refused);
         }
         pairs.to_bytes()
     }
@@ -72,7 +94,14 @@ impl Ending {
                 statistics: pairs.need("memory_statistics")?.to_owned(),
             }),
         };
-        Ok(Self { how, out_of_memory })
+        let out_of_processes = match pairs.get("processes_limit") {
+            None => None,
+            Some(_) => Some(OutOfProcesses {
+                limit: pairs.number("processes_limit")?,
+                refused: pairs.number("processes_refused")?,
+            }),
+        };
+        Ok(Self { how, out_of_memory, out_of_processes })
     }
 }
 
@@ -85,15 +114,18 @@ mod tests {
         let memory = OutOfMemory { limit: 5, used: 4, statistics: "cache 0\nrss 4\n".to_owned() };
         for how in [How::Exited(-1), How::Signaled(9), How::Failed("no `x`".to_owned())] {
             for out_of_memory in [None, Some(memory.clone())] {
-                let ending = Ending { how: how.clone(), out_of_memory };
-                assert_eq!(Ending::from_bytes(&ending.to_bytes()), Ok(ending));
+                for out_of_processes in [None, Some(OutOfProcesses { limit: 3, refused: 2 })] {
+                    let out_of_memory = out_of_memory.clone();
+                    let ending = Ending { how: how.clone(), out_of_memory, out_of_processes };
+                    assert_eq!(Ending::from_bytes(&ending.to_bytes()), Ok(ending));
+                }
             }
         }
     }
 
     #[test]
     fn the_form_of_the_first_version_stays_readable() {
-        let ending = Ending { how: How::Exited(3), out_of_memory: None };
+        let ending = Ending::from(How::Exited(3));
         assert_eq!(Ending::from_bytes(b"exited\x003\0"), Ok(ending));
         assert!(Ending::from_bytes(b"exited\x003").is_err());
         assert!(Ending::from_bytes(b"else\x003\0").is_err());

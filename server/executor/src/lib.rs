@@ -4,20 +4,25 @@
 //! task is started at most once however often it is asked for. `task` names the task's first process before its program runs, `exit`
 //! says how it ended. A line in the fifo `control` asks for the end.
 //!
+//! `ekiden-executor ask FOLDER` runs a command beside the task: the [`Question`] comes on standard input, which then stays open for as
+//! long as somebody wants to know, and the answer, an [`Ending`], goes to standard output.
+//!
 //! Every file is written beside its place and put there in one step: what can be read is whole. The forms are read by later versions
-//! of the agent, while a `spec` is read by the executor of the version that wrote it.
+//! of the agent and of the executor, so what they say now they go on to say.
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
 mod ending;
 mod identity;
 mod pairs;
+mod question;
 mod spec;
 
-pub use crate::ending::{Ending, How, OutOfMemory};
+pub use crate::ending::{Ending, How, OutOfMemory, OutOfProcesses};
 pub use crate::identity::{Identity, Status, boot_id};
 pub use crate::pairs::Malformed;
-pub use crate::spec::{Limit, MemoryCgroup, Spec};
+pub use crate::question::Question;
+pub use crate::spec::{Limit, MemoryCgroup, Spec, Volume};
 
 /// Names of the files in a task's folder.
 pub mod file {

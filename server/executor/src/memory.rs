@@ -56,7 +56,7 @@ impl Memory {
 }
 
 /// The number behind a name in a file of names and numbers.
-fn counted(text: &str, name: &str) -> u64 {
+pub(crate) fn counted(text: &str, name: &str) -> u64 {
     let numbers = text.lines().filter_map(|line| line.split_once(' '));
     let mut of_name = numbers.filter(|(found, _)| *found == name);
     of_name.find_map(|(_, number)| number.trim().parse().ok()).unwrap_or_default()

@@ -17,12 +17,20 @@ pub struct Spec {
     pub sandbox: PathBuf,
     /// The user to run as; the executor's own when absent.
     pub user: Option<String>,
+    /// The numbers of a user that is not in the machine's own files: itself, its first group, and all its groups.
+    pub account: Option<(u32, u32, Vec<u32>)>,
     /// Limits of its processes.
     pub limits: Vec<Limit>,
     /// Folders of the cgroups that its processes belong to.
     pub cgroups: Vec<PathBuf>,
     /// The one among them that bounds the memory.
     pub memory: Option<MemoryCgroup>,
+    /// The one among them that bounds the number of processes.
+    pub pids: Option<PathBuf>,
+    /// What of the host it sees in other places.
+    pub volumes: Vec<Volume>,
+    /// How soon the kernel is to end it for want of memory; as it is when absent.
+    pub oom_score_adj: Option<i32>,
 }
 
 /// A limit of the kind that setrlimit(2) sets.
@@ -34,6 +42,17 @@ pub struct Limit {
     pub soft: Option<u64>,
     /// What the process itself may raise it to.
     pub hard: Option<u64>,
+}
+
+/// A path that the task sees in another place.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Volume {
+    /// Where it is; relative to the sandbox, or absolute.
+    pub source: PathBuf,
+    /// Where it is seen; relative to the sandbox, or absolute.
+    pub target: PathBuf,
+    /// Whether the task may write there.
+    pub is_writable: bool,
 }
 
 /// A cgroup that bounds memory.
@@ -61,6 +80,10 @@ impl Spec {
         if let Some(user) = &self.user {
             pairs.push("user", user);
         }
+        if let Some((user, group, groups)) = &self.account {
+            let all = [user, group].into_iter().chain(groups).map(u32::to_string);
+            pairs.push("account", all.collect::<Vec<_>>().join(" "));
+        }
         for Limit { name, soft, hard } in &self.limits {
             let number = |limit: &Option<u64>| limit.map_or("-".to_owned(), |it| it.to_string());
             pairs.push("limit", format!("{name} {} {}", number(soft), number(hard)));
@@ -73,10 +96,21 @@ impl Spec {
             Some(MemoryCgroup::V2(path)) => pairs.push("memory_v2", path.display()),
             None => {}
         }
+        if let Some(path) = &self.pids {
+            pairs.push("pids", path.display());
+        }
+        for Volume { source, target, is_writable } in &self.volumes {
+            pairs.push("volume", source.display());
+            pairs.push("volume_target", target.display());
+            pairs.push("volume_writable", is_writable);
+        }
+        if let Some(score) = self.oom_score_adj {
+            pairs.push("oom_score_adj", score);
+        }
         pairs.to_bytes()
     }
 
-    /// Reads what [`Spec::to_bytes`] of this very version wrote.
+    /// Reads what [`Spec::to_bytes`] of this version or an earlier one wrote.
     ///
     /// # Errors
     /// When the bytes are something else; a name that is not known is refused, since it would change how the task runs.
@@ -94,14 +128,40 @@ impl Spec {
                 }
                 "sandbox" => spec.sandbox = PathBuf::from(value),
                 "user" => spec.user = Some(value.to_owned()),
+                "account" => spec.account = Some(account(value)?),
                 "limit" => spec.limits.push(limit(value)?),
                 "cgroup" => spec.cgroups.push(PathBuf::from(value)),
                 "memory_v1" => spec.memory = Some(MemoryCgroup::V1(PathBuf::from(value))),
                 "memory_v2" => spec.memory = Some(MemoryCgroup::V2(PathBuf::from(value))),
+                "pids" => spec.pids = Some(PathBuf::from(value)),
+                "volume" => {
+                    spec.volumes.push(Volume { source: PathBuf::from(value), ..Volume::default() });
+                }
+                "volume_target" | "volume_writable" => {
+                    let volume = spec.volumes.last_mut();
+                    let volume = volume.ok_or_else(|| Malformed("no volume".to_owned()))?;
+                    match name {
+                        "volume_target" => volume.target = PathBuf::from(value),
+                        _ => volume.is_writable = value == "true",
+                    }
+                }
+                "oom_score_adj" => {
+                    let score = value.parse().map_err(|_| Malformed(format!("score `{value}`")))?;
+                    spec.oom_score_adj = Some(score);
+                }
                 other => return Err(Malformed(format!("`{other}` is not known"))),
             }
         }
         Ok(spec)
+    }
+}
+
+fn account(text: &str) -> Result<(u32, u32, Vec<u32>), Malformed> {
+    let malformed = || Malformed(format!("`{text}` are no numbers of a user"));
+    let numbers = text.split(' ').map(str::parse).collect::<Result<Vec<u32>, _>>();
+    match numbers.map_err(|_| malformed())?.as_slice() {
+        [user, group, groups @ ..] => Ok((*user, *group, groups.to_vec())),
+        _ => Err(malformed()),
     }
 }
 
@@ -130,9 +190,16 @@ mod tests {
             environment: vec![("A".to_owned(), "b=c\nd".to_owned()), ("E".into(), String::new())],
             sandbox: PathBuf::from("/srv/a b"),
             user: Some("nobody".to_owned()),
+            account: Some((10_000, 10_001, vec![10_001, 4])),
             limits: vec![Limit { name: "NOFILE".to_owned(), soft: Some(7), hard: None }],
             cgroups: vec![PathBuf::from("/sys/fs/cgroup/cpu/e")],
             memory: Some(MemoryCgroup::V1(PathBuf::from("/sys/fs/cgroup/memory/e"))),
+            pids: Some(PathBuf::from("/sys/fs/cgroup/pids/e")),
+            oom_score_adj: Some(-3),
+            volumes: vec![
+                Volume { source: "/srv/a\nb".into(), target: "data".into(), is_writable: true },
+                Volume { source: "own".into(), target: "/opt".into(), is_writable: false },
+            ],
         };
         assert_eq!(Spec::from_bytes(&spec.to_bytes()), Ok(spec));
     }

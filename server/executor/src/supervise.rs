@@ -1,13 +1,12 @@
 //! The executor proper: claims the task, starts it, ends it on demand, and leaves word of its end.
 //!
 //! What must always hold: of all executors of one folder only one starts the task; when `exit` is there, no process of the task is left.
-//! A thread waits for children, orphans of the task included, so that none stays behind as a zombie.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, ErrorKind, PipeReader, PipeWriter, Read as _, Write as _};
+use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
 use std::time::Duration;
 
@@ -15,11 +14,13 @@ use executor::{Ending, How, Identity, Spec, file};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{CWD, Mode, OFlags, mkfifoat};
 use rustix::io::Errno;
-use rustix::process::{Pid, Signal, WaitOptions, WaitStatus, getpid, set_child_subreaper, setsid};
+use rustix::process::{Pid, Signal, WaitOptions, getpid, set_child_subreaper, setsid};
 use rustix::stdio::{dup2_stderr, dup2_stdin, dup2_stdout};
 use rustix::time::{ClockId, clock_gettime};
 
 use crate::memory::Memory;
+use crate::processes;
+use crate::reaper::{Note, Reaper};
 use crate::tree;
 
 /// Pauses between two rounds of SIGKILL: the first, and the longest that doubling leads to.
@@ -44,7 +45,7 @@ pub(crate) fn run(folder: &Path) -> ExitCode {
             started.watch()
         }
         Err(message) => {
-            let ending = Ending { how: How::Failed(message.clone()), out_of_memory: None };
+            let ending = Ending::from(How::Failed(message.clone()));
             let _ = write_whole(file::EXIT, &ending.to_bytes());
             give_up(&message)
         }
@@ -97,7 +98,9 @@ fn claim() -> io::Result<bool> {
 struct Started {
     control: File,
     memory: Option<Memory>,
-    reaped: PipeReader,
+    /// The cgroup that bounds the number of processes.
+    pids: Option<PathBuf>,
+    reaper: Reaper,
 }
 
 fn start() -> Result<Started, String> {
@@ -129,12 +132,8 @@ fn start() -> Result<Started, String> {
         let _ = rustix::process::waitpid(Some(task), WaitOptions::empty());
         return Err(message);
     }
-    let (reaped, teller) = io::pipe().map_err(failed("make a pipe"))?;
-    std::thread::Builder::new()
-        .stack_size(64 << 10)
-        .spawn(move || reap(task, teller))
-        .map_err(failed("start a thread"))?;
-    Ok(Started { control, memory, reaped })
+    let reaper = Reaper::start(task).map_err(failed("start a thread"))?;
+    Ok(Started { control, memory, pids: spec.pids, reaper })
 }
 
 /// The fifo, open both ways so that it never ends.
@@ -145,35 +144,6 @@ fn open_control() -> io::Result<File> {
     }
     let flags = OFlags::NONBLOCK.bits().cast_signed();
     OpenOptions::new().read(true).write(true).custom_flags(flags).open(file::CONTROL)
-}
-
-/// What the waiting thread says: how the task's first process ended, and that no process is left.
-const EXITED: u8 = b'x';
-const SIGNALED: u8 = b's';
-const NONE_LEFT: u8 = b'n';
-
-fn reap(task: Pid, mut teller: PipeWriter) {
-    loop {
-        let message = match rustix::process::wait(WaitOptions::empty()) {
-            Ok(Some((pid, status))) if pid == task => told(status),
-            Ok(_) | Err(Errno::INTR) => continue,
-            Err(_no_children) => {
-                let _ = teller.write_all(&[NONE_LEFT, 0, 0, 0, 0]);
-                return;
-            }
-        };
-        let _ = teller.write_all(&message);
-    }
-}
-
-fn told(status: WaitStatus) -> [u8; 5] {
-    let (kind, number) = match (status.exit_status(), status.terminating_signal()) {
-        (Some(code), _) => (EXITED, code),
-        (None, Some(signal)) => (SIGNALED, signal),
-        (None, None) => (EXITED, -1),
-    };
-    let [a, b, c, d] = number.to_le_bytes();
-    [kind, a, b, c, d]
 }
 
 /// Time that goes on while the machine sleeps.
@@ -239,8 +209,11 @@ impl Started {
         let is_told = progress.is_short_of_memory;
         let memory = self.memory.as_ref();
         let how = progress.ended.unwrap_or(How::Exited(-1));
-        let ending =
-            Ending { how, out_of_memory: memory.and_then(|memory| memory.shortage(is_told)) };
+        let ending = Ending {
+            how,
+            out_of_memory: memory.and_then(|memory| memory.shortage(is_told)),
+            out_of_processes: self.pids.as_deref().and_then(processes::shortage),
+        };
         match write_whole(file::EXIT, &ending.to_bytes()) {
             Ok(()) => ExitCode::SUCCESS,
             // The agent finds no word and takes the task as failed.
@@ -252,7 +225,7 @@ impl Started {
     fn wait(&mut self, progress: &mut Progress) {
         let alarm = self.memory.as_ref().and_then(Memory::alarm);
         let mut watched = vec![
-            PollFd::new(&self.reaped, PollFlags::IN),
+            PollFd::new(&self.reaper, PollFlags::IN),
             PollFd::new(&self.control, PollFlags::IN),
         ];
         if let Some(alarm) = alarm.filter(|_| !progress.is_short_of_memory) {
@@ -280,19 +253,14 @@ impl Started {
     }
 
     fn take_note(&mut self, progress: &mut Progress) {
-        let mut message = [0; 5];
-        if self.reaped.read_exact(&mut message).is_err() {
-            // The thread is gone, which it does only after its last word.
-            progress.ended.get_or_insert(How::Exited(-1));
-            progress.is_empty = true;
-            return;
-        }
-        let [kind, a, b, c, d] = message;
-        let number = i32::from_le_bytes([a, b, c, d]);
-        match kind {
-            EXITED => progress.ended = Some(How::Exited(number)),
-            SIGNALED => progress.ended = Some(How::Signaled(number)),
-            _ => progress.is_empty = true,
+        match self.reaper.note() {
+            Note::Exited(status) => progress.ended = Some(How::Exited(status)),
+            Note::Signaled(signal) => progress.ended = Some(How::Signaled(signal)),
+            Note::NoneLeft => {
+                progress.ended.get_or_insert(How::Exited(-1));
+                progress.is_empty = true;
+                return;
+            }
         }
         // What the program leaves behind ends with it.
         progress.kill_by(now());

@@ -53,6 +53,7 @@ fn definition(
     mark: &str,
     capacities: (f64, f64),
     unreachable: &Value,
+    checks: &Value,
 ) -> RunSpec {
     let posted = json!({
         "id": app.to_string(),
@@ -66,6 +67,7 @@ fn definition(
         },
         "networks": [{"mode": "container/bridge"}],
         "env": {"MARK": mark},
+        "healthChecks": checks,
         "backoffSeconds": 1,
         "maxLaunchDelaySeconds": 5,
         "unreachableStrategy": unreachable,
@@ -76,6 +78,12 @@ fn definition(
     });
     let posted = serde_json::from_value(posted).expect("the text above is an app");
     RunSpec::parse(posted).expect("the text above is a valid app")
+}
+
+/// A check by the agent or by Marathon that gives a task up after a few seconds.
+fn health_check(protocol: &str) -> Value {
+    json!([{"protocol": protocol, "portIndex": 0, "delaySeconds": 0, "gracePeriodSeconds": 10,
+        "intervalSeconds": 2, "timeoutSeconds": 1, "maxConsecutiveFailures": 2}])
 }
 
 impl World {
@@ -156,7 +164,9 @@ impl World {
         let after = |inactive: u32, expunge: u32| json!({"inactiveAfterSeconds": inactive, "expungeAfterSeconds": expunge});
         let strategies = [after(0, 0), after(0, 5), after(2, 8), after(5, 40), json!("disabled")];
         let unreachable = self.random.pick(&strategies).unwrap_or_default();
-        let spec = definition(app, instances, &mark, capacities, &unreachable);
+        let checks = self.random.pick(&[None, None, Some("MESOS_HTTP"), Some("TCP")]).flatten();
+        let checks = checks.map_or(json!([]), health_check);
+        let spec = definition(app, instances, &mark, capacities, &unreachable, &checks);
         (spec, Some((instances, mark)))
     }
 

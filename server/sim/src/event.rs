@@ -122,6 +122,8 @@ pub(crate) enum Event {
     Reachable(usize),
     /// An engine that was stopped is back.
     EngineUp(usize),
+    /// An engine that hung is itself again.
+    EngineWell(usize),
     /// All faults end.
     Heal,
 }
@@ -191,6 +193,8 @@ pub(crate) enum AgentEvent {
 pub(crate) enum EngineEvent {
     /// A call arrives; the answer goes to that incarnation of the agent.
     Call { incarnation: u64, job: JobId, call: EngineCall },
+    /// Nobody waits any more for the answer to a call that was held back.
+    GivenUp { number: u64 },
     /// A container's main process ends, because it was told to or by itself.
     Exit { name: String, run: u64, status: i64, by_itself: bool },
 }

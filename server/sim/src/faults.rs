@@ -37,6 +37,10 @@ pub(crate) enum Fault {
     RemoveContainer(usize),
     /// An engine does not answer for a while.
     StopEngine(usize),
+    /// An engine takes calls and does not answer for a while, or until everything is healed.
+    HangEngine(usize),
+    /// A container runs and answers no check any more.
+    Sicken(usize),
     /// A node's disk is full for a while.
     FillDisk(usize),
     /// A node is cut off from the other nodes, and agents and frameworks still reach it.
@@ -111,8 +115,10 @@ impl World {
             65..72 => Fault::CutLink(machine),
             72..78 => Fault::Isolate(machine),
             78..83 => Fault::CutStream(node),
-            83..89 => Fault::EndContainer(machine),
-            89..94 => Fault::RemoveContainer(machine),
+            83..86 => Fault::EndContainer(machine),
+            86..89 => Fault::Sicken(machine),
+            89..92 => Fault::RemoveContainer(machine),
+            92..94 => Fault::HangEngine(machine),
             94..95 => Fault::StopEngine(machine),
             95..97 => Fault::FillDisk(node),
             97..99 => Fault::Deafen(node),
@@ -173,6 +179,15 @@ impl World {
                 let back = self.now + self.random.millis(500, 10_000);
                 self.schedule(back, Event::EngineUp(machine));
             }
+            Fault::HangEngine(machine) => {
+                let length = match self.random.below(4) {
+                    0 => self.faults.ends_at.duration_since(self.now),
+                    1 => self.random.millis(8_000, 40_000),
+                    _ => self.random.millis(200, 8_000),
+                };
+                self.hang_engine(machine, length);
+            }
+            Fault::Sicken(machine) => self.sicken(machine),
             Fault::FillDisk(node) => {
                 self.nodes[node].is_disk_full = true;
                 let free = self.now + self.random.millis(200, 15_000);
@@ -308,6 +323,7 @@ impl World {
             self.machines[machine].fuse = None;
             self.machines[machine].is_reachable = true;
             self.machines[machine].engine.is_down = false;
+            self.engine_is_well(machine);
             self.start_agent(machine);
         }
         // Whoever still believes in a dead connection finds out.

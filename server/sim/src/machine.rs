@@ -4,6 +4,8 @@
 //! everything on it ends, and the disk loses what was not synced.
 
 pub(crate) mod engine;
+mod hanging;
+mod health;
 pub(crate) mod jobs;
 pub(crate) mod journal;
 pub(crate) mod link;
@@ -79,6 +81,7 @@ fn settings(machine: usize, boot: u64, incarnation: u64) -> Settings {
         runs_docker: true,
         runs_processes: false,
         switches_user: false,
+        max_processes: None,
         bounds_cpu: false,
         executor_environment: Vec::new(),
         sandbox_mount: Settings::SANDBOX_MOUNT.to_owned(),
@@ -254,10 +257,9 @@ impl World {
             Effect::CancelLaunch(container) => self.cancel_launch(machine, &container),
             Effect::Describe(watched) => self.begin_job(machine, Job::Describe(watched)),
             Effect::Watch(watched) => self.begin_job(machine, Job::Watch(watched)),
-            // Every task that is asked is well.
             Effect::Probe(probe) => {
+                let outcome = self.answer_agent(machine, &probe);
                 let (task, kind, number) = (probe.task, probe.kind, probe.number);
-                let outcome = agent_core::check::Outcome::Connected;
                 self.tell_agent(machine, Command::Probed { task, kind, number, outcome });
             }
             Effect::Stop { task, name, grace } => {

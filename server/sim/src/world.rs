@@ -196,6 +196,7 @@ impl World {
             | Event::DiskFree(_)
             | Event::Reachable(_)
             | Event::EngineUp(_)
+            | Event::EngineWell(_)
             | Event::Heal => None,
         }
     }
@@ -261,6 +262,7 @@ impl World {
             Event::DiskFree(node) => self.nodes[node].is_disk_full = false,
             Event::Reachable(machine) => self.machines[machine].is_reachable = true,
             Event::EngineUp(machine) => self.machines[machine].engine.is_down = false,
+            Event::EngineWell(machine) => self.engine_is_well(machine),
             Event::Heal => self.heal(),
         }
     }

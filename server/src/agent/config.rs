@@ -84,6 +84,8 @@ pub(crate) struct Commands {
     pub(crate) are_run: bool,
     /// Whether each runs as its own user.
     pub(crate) switch_user: bool,
+    /// Most processes and threads of each at a time; none is no bound.
+    pub(crate) max_processes: Option<u64>,
     /// Variables that all of them get.
     pub(crate) environment: Vec<(String, String)>,
 }

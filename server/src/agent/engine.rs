@@ -225,17 +225,7 @@ impl Containers {
         cancel: &CancellationToken,
     ) -> Result<agent_core::container::Inspection, LaunchFailure> {
         let spec = &launch.spec;
-        let (sandbox, owner) = (spec.sandbox.clone(), spec.sandbox_owner.clone());
-        let made = tokio::task::spawn_blocking(move || {
-            work_dir::make_sandbox(Path::new(&sandbox))?;
-            owner.map_or(Ok(()), |owner| work_dir::give_sandbox(Path::new(&sandbox), &owner))
-        })
-        .await;
-        match made {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => return Err(LaunchFailure::Failed(error.to_string())),
-            Err(error) => return Err(LaunchFailure::Failed(error.to_string())),
-        }
+        make_sandbox(&spec.sandbox, spec.sandbox_owner.as_deref()).await?;
         // Before the pull: what is fetched may hold the registry's credentials.
         let fetching = Fetching {
             task: &launch.task,
@@ -387,6 +377,22 @@ impl Containers {
     fn launches(&self) -> std::sync::MutexGuard<'_, BTreeMap<ContainerId, CancellationToken>> {
         self.launches.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Makes a sandbox, and makes `owner` its owner.
+async fn make_sandbox(sandbox: &str, owner: Option<&str>) -> Result<(), LaunchFailure> {
+    let failed = |error: &dyn std::fmt::Display| LaunchFailure::Failed(error.to_string());
+    let owner = match owner {
+        Some(owner) => Some(work_dir::ids(owner).await.map_err(|error| failed(&error))?),
+        None => None,
+    };
+    let sandbox = sandbox.to_owned();
+    let made = tokio::task::spawn_blocking(move || {
+        let sandbox = Path::new(&sandbox);
+        work_dir::make_sandbox(sandbox)?;
+        owner.map_or(Ok(()), |owner| work_dir::give_sandbox(sandbox, owner))
+    });
+    made.await.map_err(|error| failed(&error))?.map_err(|error| failed(&error))
 }
 
 /// Repeats a call until the engine has answered it, one way or the other.

@@ -111,7 +111,9 @@ async fn answer(inside: &dyn Inside, probe: &Probe) -> Outcome {
 /// An engine that is silent or has lost the container does not make the task sick.
 fn not_asked(error: &containerizer::Error) -> Outcome {
     match error {
-        containerizer::Error::Refused { .. } => Outcome::Failed(error.to_string()),
+        containerizer::Error::Refused { .. } | containerizer::Error::Beside { .. } => {
+            Outcome::Failed(error.to_string())
+        }
         other => Outcome::NotAsked(other.to_string()),
     }
 }

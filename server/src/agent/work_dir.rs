@@ -213,9 +213,8 @@ pub(crate) fn make_sandbox(sandbox: &Path) -> Result<(), Error> {
     }
 }
 
-/// Makes `owner` the owner of a sandbox and of its output files.
-pub(crate) fn give_sandbox(sandbox: &Path, owner: &str) -> Result<(), Error> {
-    let (user, group) = ids(owner)?;
+/// Makes a user and its group the owners of a sandbox and of its output files.
+pub(crate) fn give_sandbox(sandbox: &Path, (user, group): (u32, u32)) -> Result<(), Error> {
     for path in [sandbox.to_owned(), sandbox.join("stdout"), sandbox.join("stderr")] {
         std::os::unix::fs::lchown(&path, Some(user), Some(group))
             .map_err(failed("give away", &path))?;
@@ -224,19 +223,12 @@ pub(crate) fn give_sandbox(sandbox: &Path, owner: &str) -> Result<(), Error> {
 }
 
 /// User and group of a name, or of a number, on this machine.
-pub(crate) fn ids(name: &str) -> Result<(u32, u32), Error> {
-    let known = Path::new("/etc/passwd");
-    let users = fs::read_to_string(known).map_err(failed("read", known))?;
-    ids_of(&users, name).ok_or_else(|| Error::NoUser(name.to_owned()))
-}
-
-/// User and group of a name, or of a number, in the text of a password file.
-fn ids_of(users: &str, name: &str) -> Option<(u32, u32)> {
-    users.lines().find_map(|line| {
-        let fields: Vec<&str> = line.split(':').collect();
-        let (user, group) = (fields.get(2)?.parse().ok()?, fields.get(3)?.parse().ok()?);
-        (fields[0] == name || fields[2] == name).then_some((user, group))
-    })
+pub(crate) async fn ids(name: &str) -> Result<(u32, u32), Error> {
+    match containerizer::account::find(name).await {
+        Ok(Some(account)) => Ok((account.user, account.group)),
+        Ok(None) => Err(Error::NoUser(name.to_owned())),
+        Err(source) => Err(failed("find the user in", Path::new("/etc/passwd"))(source)),
+    }
 }
 
 /// Adds a line of the agent's own to a sandbox file: why there is nothing else in it.
@@ -297,14 +289,10 @@ fn failed(operation: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_sandbox_is_given_to_a_user_by_name_or_number() {
-        let users = "root:x:0:0::/root:/bin/sh\nweb:x:33:34:a b:/:/bin/false\nbroken\n";
-        assert_eq!(ids_of(users, "web"), Some((33, 34)));
-        assert_eq!(ids_of(users, "33"), Some((33, 34)));
-        assert_eq!(ids_of(users, "nobody"), None);
-        let folder = tempfile::TempDir::new().unwrap();
-        let error = give_sandbox(folder.path(), "no-such-user").unwrap_err().to_string();
+    #[tokio::test]
+    async fn a_sandbox_is_given_to_users_of_this_machine_alone() {
+        assert_eq!(ids("root").await.unwrap(), (0, 0));
+        let error = ids("no-such-user").await.unwrap_err().to_string();
         assert_eq!(error, "this machine has no user `no-such-user`");
     }
 }

@@ -52,6 +52,10 @@ pub(crate) struct AgentFlags {
     #[arg(long, env = "MESOS_SWITCH_USER", default_value_t = true, action = clap::ArgAction::Set,
         num_args = 0..=1, default_missing_value = "true")]
     pub(crate) switch_user: bool,
+    /// Most processes and threads that a command without a container may have at a time; 0 is no limit.
+    // Compat: the original's cgroups/pids knows no limit.
+    #[arg(long, env = "MESOS_MAX_PROCESSES_PER_TASK", default_value_t = agent_core::Settings::MAX_PROCESSES)]
+    pub(crate) max_processes_per_task: u64,
     /// Variables for every command, as a JSON object such as `{"LANG": "C.UTF-8"}`.
     #[arg(long, env = "MESOS_EXECUTOR_ENVIRONMENT_VARIABLES")]
     pub(crate) executor_environment_variables: Option<EnvironmentVariables>,
@@ -184,6 +188,7 @@ impl AgentFlags {
                 "max_completed_executors_per_framework",
                 self.max_completed_executors_per_framework.to_string(),
             ),
+            ("max_processes_per_task", self.max_processes_per_task.to_string()),
             ("port", self.port.to_string()),
             ("reconfiguration_policy", self.reconfiguration_policy.clone()),
             ("resources", self.resources.clone()),

@@ -1,3 +1,5 @@
+pub(crate) mod tls;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
 

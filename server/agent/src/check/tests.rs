@@ -134,6 +134,32 @@ fn commands_are_run_by_a_shell_or_as_they_are() {
 }
 
 #[test]
+fn what_a_command_of_a_check_cannot_have_is_refused_by_name() {
+    let refusal = |change: fn(&mut v1::CommandInfo)| {
+        let mut command = v1::CommandInfo { value: Some("true".into()), ..Default::default() };
+        change(&mut command);
+        super::command(Some(&command)).unwrap_err()
+    };
+    let variable = |command: &mut v1::CommandInfo, name: &str, secret: bool| {
+        let kind = v1::environment::variable::Type::Secret as i32;
+        let variable = v1::environment::Variable {
+            name: name.into(),
+            r#type: secret.then_some(kind),
+            ..Default::default()
+        };
+        command.environment = Some(v1::Environment { variables: vec![variable] });
+    };
+    let mut secret = v1::CommandInfo { value: Some("true".into()), ..Default::default() };
+    variable(&mut secret, "PASSWORD", true);
+    assert!(super::command(Some(&secret)).unwrap_err().contains("`PASSWORD`"));
+    variable(&mut secret, "A=B", false);
+    assert!(super::command(Some(&secret)).unwrap_err().contains("'A=B'"));
+    assert!(refusal(|command| command.user = Some("nobody".into())).contains("`user`"));
+    assert!(refusal(|command| command.uris = vec![Default::default()]).contains("`uris`"));
+    assert!(refusal(|command| command.value = Some("a\0b".into())).contains("NUL"));
+}
+
+#[test]
 fn a_plain_check_tells_its_result_and_none_where_there_is_no_answer() {
     let json = |outcome: Outcome, question: &Question| {
         serde_json::to_value(outcome.status(question)).unwrap()

@@ -132,24 +132,6 @@ fn the_commands_own_user_comes_before_the_frameworks() {
 }
 
 #[test]
-fn limits_of_resources_are_bounds_with_the_allowance_and_unlimited_is_none() {
-    let mut task = shell_task("t");
-    let numbers = |task: &TaskInfo| {
-        let spec = spec(task);
-        let mib = |bytes: Option<u64>| bytes.map(|bytes| bytes >> 20);
-        (spec.cpu_quota, mib(spec.memory_bytes), mib(spec.memory_reservation_bytes))
-    };
-    let limit = |value: f64| value::Scalar { value };
-    task.limits = [("mem".to_owned(), limit(64.0)), ("cpus".to_owned(), limit(1.5))].into();
-    assert_eq!(numbers(&task), (Some(160_000), Some(96), Some(42)));
-    let infinite = limit(f64::INFINITY);
-    task.limits = [("mem".to_owned(), infinite), ("cpus".to_owned(), infinite)].into();
-    assert_eq!(numbers(&task), (None, None, Some(42)));
-    let bound = Settings { bounds_cpu: true, ..settings() };
-    assert_eq!(spec_with(&task, &bound).unwrap().cpu_quota, None);
-}
-
-#[test]
 fn limits_are_carried_out_and_half_a_limit_is_refused() {
     let limited = |limit: RLimit| {
         let mut task = shell_task("t");
@@ -175,7 +157,11 @@ fn what_is_not_supported_is_refused_by_name() {
         change(&mut task);
         refusal(&task)
     };
-    assert!(with(|task| task.health_check = Some(Default::default())).contains("`health_check`"));
+    let disk = |task: &mut TaskInfo| task.limits = [("disk".into(), Default::default())].into();
+    assert!(with(disk).contains("`disk`"));
+    assert!(
+        with(|task| task.max_completion_time = Some(Default::default())).contains("completion")
+    );
     assert!(with(|task| task.command = None).contains("command"));
     let empty = command(|command| command.value = None);
     assert_eq!(refusal(&empty), "Shell specified but no command value provided");
@@ -235,4 +221,49 @@ fn too_much_memory_is_told_as_a_limitation() {
         news.message.unwrap(),
         "Memory limit exceeded: Requested: 42MB Maximum Used: 43004KB\n\nMEMORY STATISTICS: \ncache 0\nrss 9\n\n"
     );
+}
+
+fn limited(limits: &[(&str, f64)]) -> TaskInfo {
+    let mut task = shell_task("t");
+    let limits = limits.iter();
+    let limits = limits.map(|(name, value)| ((*name).to_owned(), value::Scalar { value: *value }));
+    task.limits = limits.collect();
+    task
+}
+
+#[test]
+fn limits_bound_a_command_above_what_it_asks_for() {
+    let bounds = |task: &TaskInfo| {
+        let spec = spec(task);
+        (spec.cpu_quota, spec.memory_bytes, spec.memory_reservation_bytes)
+    };
+    let mib = |number: u64| Some(number << 20);
+    assert_eq!(bounds(&shell_task("t")), (None, mib(42), None));
+    // The executor's allowance comes on top of limits too.
+    assert_eq!(
+        bounds(&limited(&[("cpus", 0.5), ("mem", 100.0)])),
+        (Some(60_000), mib(132), mib(42))
+    );
+    let endless = limited(&[("cpus", f64::INFINITY), ("mem", f64::INFINITY)]);
+    assert_eq!(bounds(&endless), (None, None, mib(42)));
+    let settings = Settings { bounds_cpu: true, ..settings() };
+    assert_eq!(spec_with(&endless, &settings).unwrap().cpu_quota, None, "the task's word counts");
+    for (name, value) in [("mem", 9.0), ("cpus", 0.05), ("mem", f64::NAN), ("mem", -1.0)] {
+        let refused = refusal(&limited(&[(name, value)]));
+        assert!(refused.contains(&format!("of `{name}`")), "{name} {value}: {refused}");
+    }
+}
+
+#[test]
+fn the_number_of_processes_is_bounded_and_the_bound_told() {
+    assert_eq!(spec(&shell_task("t")).max_processes, Some(Settings::MAX_PROCESSES));
+    let end = Box::new(ProcessExit::Exited(2));
+    let news = ending(&ProcessExit::ShortOfProcesses { end, limit: 64, refused: 3 }, false);
+    assert_eq!(news.state, TaskState::Failed);
+    let message = news.message.unwrap();
+    assert!(
+        message.starts_with("Command exited with status 2; 3 times it was refused"),
+        "{message}"
+    );
+    assert!(message.ends_with("may have 64 (--max_processes_per_task)"), "{message}");
 }

@@ -2,7 +2,7 @@
 //!
 //! *Invariant:* the files of the cache are never larger than its capacity together; a file that a task is being given is not removed.
 //! A file is fetched once, however many tasks ask for it at the same time. The cache is empty at the start: what lies in the folder then
-//! may be half of a file.
+//! may be half of a file. As in the original a file is never asked about again: whether its source has changed does not matter.
 
 use std::collections::BTreeMap;
 use std::io;

@@ -43,6 +43,8 @@ enum Hierarchy {
 pub(crate) struct Made {
     pub(crate) folders: Vec<PathBuf>,
     pub(crate) memory: Option<MemoryCgroup>,
+    /// The one among them that counts processes.
+    pub(crate) pids: Option<PathBuf>,
 }
 
 impl Hierarchy {
@@ -124,16 +126,11 @@ impl Cgroups {
             match hierarchy {
                 Hierarchy::One { controller: "cpu", .. } => limit_cpu_v1(&folder, spec)?,
                 Hierarchy::One { controller: "memory", .. } => {
-                    if let Some(bytes) = spec.memory_bytes {
-                        write(&folder, "memory.limit_in_bytes", bytes)?;
-                    }
-                    if let Some(bytes) = spec.memory_reservation_bytes {
-                        write(&folder, "memory.soft_limit_in_bytes", bytes)?;
-                    }
+                    limit_memory_v1(&folder, spec)?;
                     made.memory = Some(MemoryCgroup::V1(folder.clone()));
                 }
-                Hierarchy::One { .. } => {}
-                Hierarchy::Two { .. } => made.memory = limit_v2(&folder, spec)?,
+                Hierarchy::One { .. } => made.pids = limit_processes(&folder, spec)?,
+                Hierarchy::Two { .. } => limit_v2(&folder, spec, &mut made)?,
             }
             made.folders.push(folder);
         }
@@ -250,7 +247,23 @@ fn limit_cpu_v1(folder: &Path, spec: &ProcessSpec) -> Result<(), Error> {
     }
 }
 
-fn limit_v2(folder: &Path, spec: &ProcessSpec) -> Result<Option<MemoryCgroup>, Error> {
+fn limit_memory_v1(folder: &Path, spec: &ProcessSpec) -> Result<(), Error> {
+    let most = spec.memory_bytes.map_or("-1".to_owned(), |bytes| bytes.to_string());
+    write(folder, "memory.limit_in_bytes", most)?;
+    match spec.memory_reservation_bytes {
+        Some(bytes) => write(folder, "memory.soft_limit_in_bytes", bytes),
+        None => Ok(()),
+    }
+}
+
+/// The same in both versions; the cgroup, if there is a limit.
+fn limit_processes(folder: &Path, spec: &ProcessSpec) -> Result<Option<PathBuf>, Error> {
+    let Some(most) = spec.max_processes else { return Ok(None) };
+    write(folder, "pids.max", most)?;
+    Ok(Some(folder.to_owned()))
+}
+
+fn limit_v2(folder: &Path, spec: &ProcessSpec, made: &mut Made) -> Result<(), Error> {
     let controllers = controllers_of(folder);
     let has = |wanted: &str| controllers.iter().any(|found| found == wanted);
     if has("cpu") {
@@ -259,18 +272,21 @@ fn limit_v2(folder: &Path, spec: &ProcessSpec) -> Result<Option<MemoryCgroup>, E
             write(folder, "cpu.max", format!("{quota} {PERIOD}"))?;
         }
     }
+    if has("pids") {
+        made.pids = limit_processes(folder, spec)?;
+    }
     if !has("memory") {
-        return Ok(None);
+        return Ok(());
     }
-    if let Some(bytes) = spec.memory_bytes {
-        write(folder, "memory.max", bytes)?;
-    }
+    let most = spec.memory_bytes.map_or("max".to_owned(), |bytes| bytes.to_string());
+    write(folder, "memory.max", most)?;
     if let Some(bytes) = spec.memory_reservation_bytes {
         write(folder, "memory.low", bytes)?;
     }
     // Kernels before 4.19 end one process only.
     let _ = fs::write(folder.join("memory.oom.group"), "1");
-    Ok(Some(MemoryCgroup::V2(folder.to_owned())))
+    made.memory = Some(MemoryCgroup::V2(folder.to_owned()));
+    Ok(())
 }
 
 /// Shares of version 1, [2, 262144], as a weight of version 2, [1, 10000]; the same as that of Docker containers beside.
@@ -331,6 +347,59 @@ mod tests {
         assert_eq!(hierarchies(&mounts), []);
         fs::write(folder.path().join("cgroup.controllers"), "cpu io memory\n").unwrap();
         assert_eq!(hierarchies(&mounts), [Hierarchy::Two { mount: folder.path().to_owned() }]);
+    }
+
+    /// A hierarchy of version 2 of this machine, whichever controllers it has.
+    fn unified() -> Hierarchy {
+        let mounts = fs::read_to_string("/proc/self/mounts").unwrap();
+        let mut lines = mounts.lines().map(|line| line.split(' ').collect::<Vec<_>>());
+        let mount = lines.find(|fields| fields.get(2) == Some(&"cgroup2"));
+        let mount = mount.expect("this test needs a hierarchy of cgroups of version 2");
+        Hierarchy::Two { mount: PathBuf::from(mount[1]) }
+    }
+
+    #[test]
+    fn the_kernels_unified_hierarchy_takes_a_command_with_the_limits_that_it_has() {
+        let parent = PathBuf::from(format!("ekiden/test-unified-{}", std::process::id()));
+        let cgroups = Cgroups { hierarchies: vec![unified()], parent };
+        let spec = ProcessSpec {
+            name: "process-S0.c".to_owned(),
+            program: String::new(),
+            arguments: Vec::new(),
+            environment: Vec::new(),
+            user: None,
+            sandbox: String::new(),
+            cpu_shares: 1_024,
+            cpu_quota: Some(50_000),
+            memory_bytes: Some(64 << 20),
+            memory_reservation_bytes: Some(32 << 20),
+            max_processes: Some(7),
+            volumes: Vec::new(),
+            limits: Vec::new(),
+        };
+        let made = cgroups.make(&spec).unwrap();
+        let folder = made.folders[0].clone();
+        let controllers = controllers_of(&folder);
+        for (controller, file, wanted) in [
+            ("cpu", "cpu.max", "50000 100000"),
+            ("cpu", "cpu.weight", "39"),
+            ("memory", "memory.max", "67108864"),
+            ("memory", "memory.low", "33554432"),
+            ("pids", "pids.max", "7"),
+        ] {
+            let text = fs::read_to_string(folder.join(file)).ok();
+            let wanted = controllers.iter().any(|it| it == controller).then_some(wanted);
+            assert_eq!(text.as_deref().map(str::trim), wanted, "{file}");
+        }
+        assert_eq!(made.memory.is_some(), controllers.iter().any(|it| it == "memory"));
+        let mut command = std::process::Command::new("/bin/sleep").arg("1000").spawn().unwrap();
+        fs::write(folder.join("cgroup.procs"), command.id().to_string()).unwrap();
+        assert_eq!(cgroups.processes(&spec.name), [command.id()]);
+        command.kill().unwrap();
+        command.wait().unwrap();
+        assert!(cgroups.processes(&spec.name).is_empty());
+        cgroups.remove(&spec.name).unwrap();
+        assert!(!folder.parent().unwrap().exists());
     }
 
     #[test]

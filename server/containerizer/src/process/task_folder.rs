@@ -8,7 +8,7 @@ use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use agent_core::container::{FoundState, ProcessExit};
-use executor::{Ending, How, Identity, Spec, Status, boot_id, file};
+use executor::{Ending, How, Identity, OutOfProcesses, Spec, Status, boot_id, file};
 use rustix::fs::OFlags;
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -92,8 +92,9 @@ impl TaskFolder {
 
     fn exit(&self) -> io::Result<Option<ProcessExit>> {
         let Some(bytes) = self.read(file::EXIT)? else { return Ok(None) };
-        let Ending { how, out_of_memory } = Ending::from_bytes(&bytes).map_err(io::Error::other)?;
-        Ok(Some(match (out_of_memory, how) {
+        let Ending { how, out_of_memory, out_of_processes } =
+            Ending::from_bytes(&bytes).map_err(io::Error::other)?;
+        let exit = match (out_of_memory, how) {
             (Some(memory), How::Exited(_) | How::Signaled(_)) => ProcessExit::OutOfMemory {
                 limit: memory.limit,
                 used: memory.used,
@@ -102,6 +103,13 @@ impl TaskFolder {
             (_, How::Failed(message)) => ProcessExit::Failed(message),
             (None, How::Exited(status)) => ProcessExit::Exited(status),
             (None, How::Signaled(signal)) => ProcessExit::Signaled(signal),
+        };
+        Ok(Some(match (out_of_processes, exit) {
+            (Some(shortage), end @ (ProcessExit::Exited(_) | ProcessExit::Signaled(_))) => {
+                let OutOfProcesses { limit, refused } = shortage;
+                ProcessExit::ShortOfProcesses { end: Box::new(end), limit, refused }
+            }
+            (_, exit) => exit,
         }))
     }
 

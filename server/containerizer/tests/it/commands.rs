@@ -7,15 +7,15 @@ use agent_core::container::{Exit, FoundState, ProcessExit, ProcessSpec};
 use containerizer::{Containerizer, Error, Process, ProcessConfig};
 use tempfile::TempDir;
 
-const NAME: &str = "process-S0.c1";
+pub(crate) const NAME: &str = "process-S0.c1";
 
-struct World {
-    folder: TempDir,
-    process: Process,
+pub(crate) struct World {
+    pub(crate) folder: TempDir,
+    pub(crate) process: Process,
 }
 
 impl World {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let folder = TempDir::new().expect("a folder");
         std::fs::create_dir(folder.path().join("sandbox")).expect("a sandbox");
         let process = Self::open(folder.path());
@@ -23,7 +23,7 @@ impl World {
     }
 
     /// What a new process of the agent sees.
-    fn open(folder: &Path) -> Process {
+    pub(crate) fn open(folder: &Path) -> Process {
         Process::open(&ProcessConfig {
             folder: folder.join("commands"),
             cgroup: format!("test-{}", folder.file_name().unwrap_or_default().to_string_lossy()),
@@ -31,7 +31,7 @@ impl World {
         .expect("the folder can be written")
     }
 
-    fn spec(&self, script: &str) -> ProcessSpec {
+    pub(crate) fn spec(&self, script: &str) -> ProcessSpec {
         let variable = |name: &str, value: String| (name.to_owned(), value);
         let sandbox = self.sandbox().display().to_string();
         ProcessSpec {
@@ -48,19 +48,21 @@ impl World {
             cpu_quota: Some(50_000),
             memory_bytes: Some(32 << 20),
             memory_reservation_bytes: None,
+            max_processes: None,
+            volumes: Vec::new(),
             limits: Vec::new(),
         }
     }
 
-    fn sandbox(&self) -> PathBuf {
+    pub(crate) fn sandbox(&self) -> PathBuf {
         self.folder.path().join("sandbox")
     }
 
-    fn output(&self) -> String {
+    pub(crate) fn output(&self) -> String {
         std::fs::read_to_string(self.sandbox().join("stdout")).unwrap_or_default()
     }
 
-    async fn prints(&self, text: &str) {
+    pub(crate) async fn prints(&self, text: &str) {
         let printed = tokio::time::timeout(Duration::from_secs(30), async {
             while !self.output().contains(text) {
                 tokio::time::sleep(Duration::from_millis(10)).await;
@@ -69,7 +71,7 @@ impl World {
         assert!(printed.await.is_ok(), "no `{text}` in `{}`", self.output());
     }
 
-    async fn state(&self) -> Option<FoundState> {
+    pub(crate) async fn state(&self) -> Option<FoundState> {
         let found = self.process.list().await.expect("the commands can be listed");
         found.into_iter().find(|found| found.name == NAME).map(|found| found.state)
     }

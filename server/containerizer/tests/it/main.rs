@@ -2,6 +2,7 @@
 //!
 //! Each test makes an image of its own from Debian's static busybox and removes the image and its containers again, whatever happens.
 
+mod beside;
 mod commands;
 mod engine;
 mod faults;
@@ -10,3 +11,4 @@ mod launch;
 mod options;
 mod output;
 mod recovery;
+mod volumes;

@@ -73,6 +73,11 @@ impl World {
                     return Err(format!("instance {} runs an old version", instance.id));
                 }
                 count += 1;
+                let spec = shown.apps.get(app).map(|app| &app.definition.spec);
+                let is_checked = spec.is_some_and(|spec| !spec.health_checks().is_empty());
+                if let Some(task) = instance.task.as_ref().filter(|_| is_checked) {
+                    self.is_well(&task.id)?;
+                }
                 if let Some(task) = &instance.task {
                     owned.insert(task.id.clone(), task.agent.to_string());
                 }
@@ -82,6 +87,16 @@ impl World {
             }
         }
         Ok(owned)
+    }
+
+    /// What is checked is replaced when it has fallen sick.
+    fn is_well(&self, task: &TaskId) -> Result<(), String> {
+        let mut containers =
+            self.machines.iter().flat_map(|machine| machine.engine.containers.values());
+        match containers.find(|it| it.is_sick && it.is_running() && it.task() == *task) {
+            Some(sick) => Err(format!("{} of {task} is sick", sick.spec.name)),
+            None => Ok(()),
+        }
     }
 
     fn containers_at_rest(&self, owned: &BTreeMap<TaskId, String>) -> Result<(), String> {

@@ -9,6 +9,7 @@ use std::time::Duration;
 use agent_core::container::{ContainerSpec, Exit, FoundContainer, FoundState, Inspection};
 use model::TaskId;
 
+use super::hanging::Hang;
 use super::jobs::{EngineAnswer, EngineCall, JobId};
 use crate::bug::Bug;
 use crate::event::{AgentEvent, EngineEvent, Event};
@@ -20,6 +21,8 @@ pub(crate) struct Container {
     pub(crate) spec: ContainerSpec,
     pub(crate) state: FoundState,
     status: i64,
+    /// It answers no checks any more.
+    pub(crate) is_sick: bool,
     /// Which run this is; an end that was scheduled for an earlier one is void.
     run: u64,
 }
@@ -31,6 +34,11 @@ impl Container {
 
     pub(crate) fn is_running(&self) -> bool {
         self.state == FoundState::Running
+    }
+
+    /// Whether it answers checks.
+    pub(crate) fn answers(&self) -> bool {
+        self.is_running() && !self.is_sick
     }
 }
 
@@ -48,6 +56,7 @@ struct Waiter {
 pub(crate) struct Engine {
     pub(crate) is_down: bool,
     pub(crate) containers: BTreeMap<String, Container>,
+    pub(super) hang: Hang,
     waiters: Vec<Waiter>,
 }
 
@@ -55,6 +64,7 @@ impl Engine {
     /// The machine stops: whatever ran has ended.
     pub(crate) fn power_off(&mut self) {
         self.waiters.clear();
+        self.hang = Hang::default();
         self.is_down = false;
         for container in self.containers.values_mut().filter(|c| c.is_running()) {
             container.state = FoundState::Exited;
@@ -81,10 +91,14 @@ impl World {
                     let failed = EngineAnswer::Failed("the engine does not answer".to_owned());
                     return self.answer_job(machine, incarnation, job, failed);
                 }
+                if self.holds_call(machine, incarnation, job, &call) {
+                    return;
+                }
                 if let Some(answer) = self.engine_call(machine, incarnation, job, call) {
                     self.answer_job(machine, incarnation, job, answer);
                 }
             }
+            EngineEvent::GivenUp { number } => self.give_up(machine, number),
             EngineEvent::Exit { name, run, status, by_itself } => {
                 if !(by_itself && self.faults.is_over) {
                     self.container_exits(machine, &name, run, status);
@@ -160,7 +174,8 @@ impl World {
         let task = spec.labels.get("ekiden.task").cloned().unwrap_or_default();
         self.trace.note(self.now, || format!("engine {machine}: creates {} for {task}", spec.name));
         let found = self.check.started.created(&TaskId::new(task), &spec.name);
-        let container = Container { state: FoundState::Created, status: 0, run: 0, spec };
+        let container =
+            Container { state: FoundState::Created, status: 0, is_sick: false, run: 0, spec };
         containers.insert(container.spec.name.clone(), container);
         self.fail_if(found);
     }
@@ -265,7 +280,16 @@ impl World {
         }
     }
 
-    fn answer_job(&mut self, machine: usize, incarnation: u64, job: JobId, answer: EngineAnswer) {
+    pub(super) fn answer_job(
+        &mut self,
+        machine: usize,
+        incarnation: u64,
+        job: JobId,
+        answer: EngineAnswer,
+    ) {
+        if self.holds_answer(machine, incarnation, job, &answer) {
+            return;
+        }
         let delay = self.random.micros(100, 5_000);
         let what = AgentEvent::Engine(job, answer);
         self.schedule(self.now + delay, Event::Agent { machine, incarnation, what });

@@ -151,9 +151,8 @@ impl World {
                 let incarnation = self.nodes[node].incarnation;
                 self.schedule(at.max(self.now), Event::Node { node, incarnation, what });
             }
-            // Every task that is asked is well.
             Effect::Probe(order) => {
-                let outcome = marathon_core::health::Outcome::Connected;
+                let outcome = self.answer_marathon(&order);
                 self.tell_marathon(node, Command::Probed { probe: order.id, outcome });
             }
             Effect::Call(call) => {

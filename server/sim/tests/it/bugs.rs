@@ -74,7 +74,10 @@ fn kills_that_never_leave_are_found() {
 
 #[test]
 fn a_process_that_does_not_ask_for_its_lease_is_found() {
-    assert_eq!(found(Bug::LeaseNotChecked), "definitions");
+    // It may show as unrest first; within the seeds somebody must also read what holds no more.
+    let options = Options { bug: Some(Bug::LeaseNotChecked), ..Options::default() };
+    let mut failures = (0..SEEDS).filter_map(|seed| run(seed, options).err());
+    assert!(failures.any(|failure| failure.violation.invariant == "definitions"));
 }
 
 #[test]

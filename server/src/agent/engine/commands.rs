@@ -1,7 +1,5 @@
 //! Commands without a container: the same steps as for containers, without an image and with what runs beside the agent.
 
-use std::path::Path;
-
 use agent_core::container::{Inspection, ProcessSpec};
 use agent_core::{Command, Launch, LaunchFailure};
 use containerizer::Containerizer as _;
@@ -10,7 +8,6 @@ use tracing::debug;
 
 use super::fetching::Fetching;
 use super::{Containers, RETRY};
-use crate::agent::work_dir;
 
 impl Containers {
     /// Makes the sandbox and starts the command in it.
@@ -57,14 +54,8 @@ impl Containers {
         let failed = |error: &dyn std::fmt::Display| {
             self.failed_in(&launch.task, &spec.sandbox, error.to_string())
         };
-        let sandbox = spec.sandbox.clone();
-        let made =
-            tokio::task::spawn_blocking(move || work_dir::make_sandbox(Path::new(&sandbox))).await;
-        match made {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => return Err(LaunchFailure::Failed(error.to_string())),
-            Err(error) => return Err(LaunchFailure::Failed(error.to_string())),
-        }
+        // Its executor gives it to the task's user.
+        super::make_sandbox(&spec.sandbox, None).await?;
         let fetching = Fetching {
             task: &launch.task,
             items: &launch.fetch,

@@ -33,7 +33,8 @@ impl Containers {
         let failed = |why: String| self.failed_in(task, sandbox, why);
         let owner = match user {
             Some(user) => {
-                let (uid, gid) = work_dir::ids(user).map_err(|error| failed(error.to_string()))?;
+                let (uid, gid) =
+                    work_dir::ids(user).await.map_err(|error| failed(error.to_string()))?;
                 Some(Owner { uid, gid })
             }
             None => None,

@@ -4,7 +4,7 @@ use containerizer::NoOp;
 use model::ContainerId;
 
 use super::*;
-use crate::probe::tests::Served;
+use crate::probe::tests::{Served, tls};
 
 fn probe(question: Question, timeout: Option<Duration>) -> Probe {
     Probe {
@@ -68,4 +68,20 @@ async fn silence_and_closed_ports_are_failures() {
     let outcome = answer(&NoOp::new(), &probe(http(port), None)).await;
     let Outcome::Failed(cause) = outcome else { panic!("{outcome:?}") };
     assert!(cause.starts_with(&format!("no connection to port {port}: ")), "{cause}");
+}
+
+#[tokio::test]
+async fn tls_and_ipv6_are_asked_on_loopback_and_certificates_not_looked_at() {
+    for (ip, is_v6) in [("127.0.0.1", false), ("::1", true)] {
+        let port = tls::serve(ip).await;
+        let https = Question::Http { is_tls: true, port, path: "/".to_owned(), is_v6 };
+        let outcome = answer(&NoOp::new(), &probe(https, None)).await;
+        assert_eq!(outcome, Outcome::Answered(204), "{ip}");
+        let outcome = answer(&NoOp::new(), &probe(Question::Tcp { port, is_v6 }, None)).await;
+        assert_eq!(outcome, Outcome::Connected, "{ip}");
+        // The same port of the other family.
+        let tcp = Question::Tcp { port, is_v6: !is_v6 };
+        let outcome = answer(&NoOp::new(), &probe(tcp, None)).await;
+        assert!(matches!(outcome, Outcome::Failed(_)), "{ip}: {outcome:?}");
+    }
 }

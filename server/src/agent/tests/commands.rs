@@ -13,7 +13,7 @@ use super::{Engine, Running, config};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
-fn shell_task(id: &str, script: &str) -> v1::TaskInfo {
+pub(super) fn shell_task(id: &str, script: &str) -> v1::TaskInfo {
     let scalar = |name: &str, amount: f64| v1::Resource {
         name: name.to_owned(),
         r#type: v1::value::Type::Scalar as i32,
@@ -33,13 +33,13 @@ fn shell_task(id: &str, script: &str) -> v1::TaskInfo {
     }
 }
 
-struct World {
-    folder: TempDir,
+pub(super) struct World {
+    pub(super) folder: TempDir,
     master: Master,
 }
 
 impl World {
-    async fn new() -> Self {
+    pub(super) async fn new() -> Self {
         Self { folder: TempDir::new().unwrap(), master: Master::listen().await }
     }
 
@@ -47,7 +47,7 @@ impl World {
         Running::start(config(&self.folder, &self.master, Engine::None)).await
     }
 
-    async fn admitted(&self) -> (Running, Connection) {
+    pub(super) async fn admitted(&self) -> (Running, Connection) {
         let agent = self.start().await;
         let (connection, _) = self.master.admit().await;
         (agent, connection)
@@ -57,11 +57,11 @@ impl World {
         self.folder.path().join("work")
     }
 
-    fn sandbox(&self, task: &str) -> PathBuf {
+    pub(super) fn sandbox(&self, task: &str) -> PathBuf {
         self.work_dir().join(format!("slaves/S0/frameworks/F-0000/executors/{task}/runs/latest"))
     }
 
-    async fn output(&self, task: &str, wanted: &str) {
+    pub(super) async fn output(&self, task: &str, wanted: &str) {
         let file = self.sandbox(task).join("stdout");
         until(&format!("{wanted:?} in {}", file.display()), || {
             std::fs::read_to_string(&file).is_ok_and(|text| text.contains(wanted))
@@ -96,7 +96,7 @@ impl World {
         pids.filter(is_ours).collect()
     }
 
-    async fn nothing_is_left(&self) {
+    pub(super) async fn nothing_is_left(&self) {
         let mut left = Vec::new();
         let all_gone = tokio::time::timeout(PATIENCE, async {
             loop {
@@ -267,7 +267,7 @@ async fn a_command_that_cannot_be_started_fails_with_the_reason() {
     task.command.as_mut().unwrap().user = Some("no-such-user".to_owned());
     connection.run(task).await;
     let message = connection.update_to(TaskState::TaskFailed).await.message.unwrap();
-    assert!(message.contains("no user `no-such-user`"), "{message}");
+    assert!(message.contains("this machine has no user `no-such-user`"), "{message}");
     world.nothing_is_left().await;
     agent.stop().await;
 }
@@ -355,7 +355,7 @@ async fn a_command_finds_what_it_wanted_fetched_and_may_change_it() {
     let text = std::fs::read_to_string(sandbox.join("stdout")).unwrap();
     assert!(text.starts_with("fetched and run\n"), "{text}");
     let folder = std::fs::metadata(sandbox.join("bin")).unwrap();
-    let (nobody, _) = crate::agent::work_dir::ids("nobody").unwrap();
+    let (nobody, _) = crate::agent::work_dir::ids("nobody").await.unwrap();
     assert_eq!(folder.uid(), nobody);
     world.nothing_is_left().await;
     agent.stop().await;

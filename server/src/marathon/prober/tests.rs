@@ -1,7 +1,7 @@
 use tokio::net::TcpListener;
 
 use super::*;
-use crate::probe::tests::Served;
+use crate::probe::tests::{Served, tls};
 
 fn order(question: Question, port: u16) -> ProbeOrder {
     let (host, timeout) = ("127.0.0.1".to_owned(), Duration::from_millis(300));
@@ -40,4 +40,18 @@ async fn nobody_who_listens_and_nobody_who_answers_are_failures() {
     let (_, outcome) = ask(order(Question::Tcp, port)).await;
     let Outcome::Failed(cause) = outcome else { panic!("{outcome:?}") };
     assert!(cause.starts_with(&format!("no connection to 127.0.0.1:{port}: ")), "{cause}");
+}
+
+#[tokio::test]
+async fn marathon_asks_over_tls_and_ipv6_and_looks_at_no_certificate() {
+    for host in ["127.0.0.1", "::1"] {
+        let port = tls::serve(host).await;
+        let path = "/health".to_owned();
+        let https = Question::Http { scheme: Scheme::Https, path, wants_body: false };
+        let timeout = Duration::from_secs(30);
+        let order = ProbeOrder { host: host.to_owned(), timeout, ..order(https, port) };
+        let (_, outcome) = ask(order).await;
+        let Outcome::Answered(answer) = outcome else { panic!("{host}: {outcome:?}") };
+        assert_eq!(answer.status, 204, "{host}");
+    }
 }
