@@ -74,7 +74,7 @@ pub fn process_spec(task: &TaskInfo, around: Surroundings<'_>) -> Result<Process
     };
     let (program, arguments) = program(command)?;
     let environment = environment(task, command, around)?;
-    let (memory_bytes, memory_reservation_bytes) = memory(task);
+    let (memory_bytes, memory_reservation_bytes) = memory_bounds(task);
     let limits = task.container.as_ref().and_then(|container| container.rlimit_info.as_ref());
     let limits = limits.into_iter().flat_map(|info| &info.rlimits).map(limit);
     let spec = ProcessSpec {
@@ -138,7 +138,7 @@ fn cpu_quota(task: &TaskInfo, bounds_cpu: bool) -> Option<u64> {
 }
 
 /// The bound, and what is less than it.
-fn memory(task: &TaskInfo) -> (Option<u64>, Option<u64>) {
+fn memory_bounds(task: &TaskInfo) -> (Option<u64>, Option<u64>) {
     let bytes = |thousandths: u64| (thousandths.saturating_mul(1_048_576) / 1_000).max(MIN_MEMORY);
     let request = bytes(thousandths(task, "mem", ALLOWANCE_MEM_THOUSANDTHS));
     match limit_of(task, "mem", ALLOWANCE_MEM_THOUSANDTHS) {
