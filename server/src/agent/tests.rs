@@ -1,5 +1,6 @@
 //! The agent as a whole, against a master that each test plays itself.
 
+mod collecting;
 mod commands;
 mod docker;
 mod files;
