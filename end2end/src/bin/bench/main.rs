@@ -8,6 +8,7 @@ mod client;
 mod commands;
 mod floor;
 mod journeys;
+mod log_tail;
 mod machine;
 mod restarts;
 mod stored;
@@ -24,12 +25,12 @@ struct Row {
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<()> {
     let before = machine::load()?;
-    let mut rows = journeys::no_op_launches().await?;
-    rows.extend(journeys::docker_starts().await?);
-    rows.extend(journeys::agent_restart().await?);
-    rows.extend(commands::launches().await?);
-    rows.extend(restarts::master().await?);
-    rows.extend(machine::bundle_bytes()?);
+    let only = std::env::args().nth(1);
+    let rows = match only.as_deref() {
+        None => all().await?,
+        Some("log_tail") => log_tail::latency().await?,
+        Some(other) => anyhow::bail!("there is no benchmark `{other}` to be run alone"),
+    };
     let after = machine::load()?;
     let mut table = format!(
         "Machine: {}; load {before} before and {after} after.\n\n| journey | ours | floor, same run |\n|---|---|---|\n",
@@ -39,6 +40,17 @@ async fn main() -> Result<()> {
         table += &format!("| {what} | {ours} | {floor} |\n");
     }
     say(&table)
+}
+
+async fn all() -> Result<Vec<Row>> {
+    let mut rows = journeys::no_op_launches().await?;
+    rows.extend(journeys::docker_starts().await?);
+    rows.extend(journeys::agent_restart().await?);
+    rows.extend(commands::launches().await?);
+    rows.extend(restarts::master().await?);
+    rows.extend(log_tail::latency().await?);
+    rows.extend(machine::bundle_bytes()?);
+    Ok(rows)
 }
 
 fn say(text: &str) -> Result<()> {
