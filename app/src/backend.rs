@@ -5,8 +5,8 @@ use std::sync::Arc;
 use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 use wire::console::{
-    AgentDetail, AgentRow, AppDetail, AppList, AppsQuery, DeploymentList, FileChunk, FileEntry,
-    Frameworks, Home, ListQuery, Overview, Page, SandboxPath, TaskRow, TaskScope,
+    AgentDetail, AgentRow, AppDetail, AppList, AppsQuery, DeploymentList, FileEntry, FilePart,
+    Frameworks, Home, ListQuery, Overview, Page, PartQuery, SandboxPath, TaskRow, TaskScope,
 };
 
 /// Why a page has no data.
@@ -59,8 +59,8 @@ pub type Answer<'a, T> = BoxFuture<'a, Result<T, ConsoleError>>;
 pub trait FilesBackend: Send + Sync + 'static {
     /// The entries of a folder on an agent.
     fn browse(&self, agent: String, path: String) -> Answer<'_, Vec<FileEntry>>;
-    /// A part of a file on an agent; `offset` -1 asks for the size.
-    fn read(&self, agent: String, path: String, offset: i64, length: u64) -> Answer<'_, FileChunk>;
+    /// A part of a file on an agent.
+    fn read(&self, query: PartQuery) -> Answer<'_, FilePart>;
     /// Where a task's sandbox is on its agent.
     fn sandbox(
         &self,

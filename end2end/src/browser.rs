@@ -143,6 +143,11 @@ impl Browser {
         .await
     }
 
+    /// What stands in an input.
+    pub async fn value(&self, css: &str) -> Result<String> {
+        Ok(self.find(css).await?.prop("value").await?.unwrap_or_default())
+    }
+
     /// Waits until the element has `name` set to `value`.
     pub async fn attribute(
         &self,
@@ -209,7 +214,9 @@ impl Browser {
         until("a file is downloaded", PATIENCE, async || {
             for entry in fs::read_dir(self.downloads.path())? {
                 let path = entry?.path();
-                if path.extension().is_some_and(|end| end == "crdownload") {
+                // A dot file is the browser's own, too.
+                let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+                if name.starts_with('.') || name.ends_with(".crdownload") {
                     continue;
                 }
                 let content = fs::read_to_string(&path)?;

@@ -12,6 +12,7 @@ pub mod commands;
 pub mod containers;
 pub mod curl;
 pub mod engine_proxy;
+pub mod guides_file;
 pub mod network;
 pub mod nodes;
 pub mod own_engine;

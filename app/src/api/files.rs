@@ -1,7 +1,7 @@
 //! Questions about sandboxes; the same on both consoles.
 
 use serde::{Deserialize, Serialize};
-use wire::console::{FileChunk, FileEntry, escape};
+use wire::console::{FileEntry, FilePart, PartQuery, escape};
 
 use super::Pending;
 use crate::backend::ConsoleError;
@@ -38,10 +38,8 @@ pub struct Sandbox {
 pub struct Opened {
     /// Its full path.
     pub path: String,
-    /// Its size when it was read.
-    pub size: u64,
     /// The part.
-    pub chunk: FileChunk,
+    pub part: FilePart,
 }
 
 /// Where the browser reads, lists or downloads a path of an agent.
@@ -61,7 +59,7 @@ pub fn sandbox(query: SandboxQuery) -> Pending<Sandbox> {
     #[cfg(not(feature = "hydrate"))]
     super::ask::<dyn FilesBackend, _, _>(move |backend| {
         let browse = |agent, path| backend.browse(agent, path);
-        let read = |agent, path, offset, length| backend.read(agent, path, offset, length);
+        let read = |query| backend.read(query);
         Box::pin(look(query, browse, read))
     })
 }
@@ -73,19 +71,19 @@ async fn look<B, R, BF, RF>(
 ) -> Result<Sandbox, ConsoleError>
 where
     B: Fn(String, String) -> BF + Send,
-    R: Fn(String, String, i64, u64) -> RF + Send,
+    R: Fn(PartQuery) -> RF + Send,
     BF: Future<Output = Result<Vec<FileEntry>, ConsoleError>> + Send,
-    RF: Future<Output = Result<FileChunk, ConsoleError>> + Send,
+    RF: Future<Output = Result<FilePart, ConsoleError>> + Send,
 {
     let mut entries = browse(query.agent.clone(), query.path.clone()).await?;
     entries.sort_by(|a, b| is_folder(b).cmp(&is_folder(a)).then_with(|| a.path.cmp(&b.path)));
     let Some(name) = query.file else { return Ok(Sandbox { entries, opened: None }) };
     let path = join(&query.path, &name);
-    let size = read(query.agent.clone(), path.clone(), -1, 0).await?.offset;
-    let start = query.offset.unwrap_or(size.saturating_sub(WINDOW)).min(size);
-    let start = i64::try_from(start).unwrap_or(i64::MAX);
-    let chunk = read(query.agent, path.clone(), start, WINDOW).await?;
-    Ok(Sandbox { entries, opened: Some(Opened { path, size, chunk }) })
+    let offset = query.offset.map_or(-1, |offset| i64::try_from(offset).unwrap_or(i64::MAX));
+    let asked =
+        PartQuery { agent: query.agent, path: path.clone(), offset, length: WINDOW, wait: 0 };
+    let part = read(asked).await?;
+    Ok(Sandbox { entries, opened: Some(Opened { path, part }) })
 }
 
 /// Whether an entry can be browsed.
@@ -104,13 +102,16 @@ fn browse(agent: String, path: String) -> Pending<Vec<FileEntry>> {
     super::fetch::json(address(&agent, "browse", &path))
 }
 
-/// A part of a file on an agent; `offset` -1 asks for the size.
-pub fn read(agent: String, path: String, offset: i64, length: u64) -> Pending<FileChunk> {
+/// A part of a file on an agent.
+pub fn read(query: PartQuery) -> Pending<FilePart> {
     #[cfg(feature = "hydrate")]
     return super::fetch::json(format!(
-        "{}&offset={offset}&length={length}",
-        address(&agent, "read", &path)
+        "{}&offset={}&length={}&wait={}",
+        address(&query.agent, "read", &query.path),
+        query.offset,
+        query.length,
+        query.wait
     ));
     #[cfg(not(feature = "hydrate"))]
-    super::ask::<dyn FilesBackend, _, _>(move |backend| backend.read(agent, path, offset, length))
+    super::ask::<dyn FilesBackend, _, _>(move |backend| backend.read(query))
 }

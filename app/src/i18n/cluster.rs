@@ -120,6 +120,8 @@ words! {
         follow: "Follow", "跟随";
         following: "Following", "跟随中";
         paused: "Paused", "已暂停";
+        retrying: "The file cannot be read; trying again", "无法读取文件,正在重试";
+        binary: "Binary", "二进制";
         search_log: "Search in what is loaded", "在已加载内容中搜索";
         match_before: "Previous match", "上一处匹配";
         match_after: "Next match", "下一处匹配";

@@ -5,6 +5,7 @@
 
 mod ansi;
 mod files;
+mod follow;
 mod log;
 mod viewer;
 

@@ -6,10 +6,12 @@
 pub mod apps;
 pub mod cluster;
 pub mod events;
+pub mod files;
 pub mod list;
 
-pub use crate::mesos::v0::{FileChunk, FileEntry};
+pub use crate::mesos::v0::FileEntry;
 pub use apps::*;
 pub use cluster::*;
 pub use events::*;
+pub use files::*;
 pub use list::*;

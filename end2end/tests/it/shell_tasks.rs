@@ -12,6 +12,7 @@ use end2end::{
     commands,
     curl::{delete, get, send},
     fixture,
+    guides_file::GuidesFile,
     waiting::until,
 };
 use serde_json::{Value, json};
@@ -79,39 +80,15 @@ async fn a_shell_task_is_found_after_its_agent_was_killed_and_nothing_is_left_at
     commands::nothing_is_left(cluster.data()).await
 }
 
-/// The guide's own file, put back as it was.
-struct GuidesFile {
-    path: PathBuf,
-    before: Option<Vec<u8>>,
-}
-
-impl GuidesFile {
-    fn take() -> Self {
-        let path = PathBuf::from("/mnt/test");
-        let before = fs::read(&path).ok();
-        let _ = fs::remove_file(&path);
-        Self { path, before }
-    }
-}
-
-impl Drop for GuidesFile {
-    fn drop(&mut self) {
-        let _ = match &self.before {
-            Some(bytes) => fs::write(&self.path, bytes),
-            None => fs::remove_file(&self.path),
-        };
-    }
-}
-
 #[tokio::test]
 async fn the_guides_shell_task_works_as_it_is_written() -> Result<()> {
-    let file = GuidesFile::take();
+    let file = GuidesFile::take().await?;
     let cluster = Cluster::start_with(1, &["--containerizers=docker,mesos"]).await?;
     cluster.post(&fixture("guide/basic-0.json")).await?.expect(201)?;
     let app = cluster.settled("basic-0", 1).await?;
     ensure!(app["container"].is_null(), "{app}");
-    writes_on(&file.path).await?;
-    writes_on(&file.path).await?;
+    writes_on(file.path()).await?;
+    writes_on(file.path()).await?;
     delete(&cluster.marathon("/v2/apps/basic-0")).await?.expect(200)?;
     cluster.idle().await?;
     commands::nothing_is_left(cluster.data()).await

@@ -158,6 +158,12 @@ impl Containers {
                     watched.name
                 );
             }
+            let sandbox = watched.sandbox.clone();
+            let touched =
+                tokio::task::spawn_blocking(move || work_dir::mark_end(Path::new(&sandbox)));
+            if let Ok(Err(error)) = touched.await {
+                debug!("could not note the end in `{}`: {error}", watched.sandbox);
+            }
             this.report(Command::ContainerEnded(watched.task, watched.container, exit)).await;
         });
     }

@@ -20,7 +20,7 @@ use axum::response::{IntoResponse, Response};
 use model::Timestamp;
 use percent_encoding::percent_decode_str;
 use serde::Serialize;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{Predicate, SizeAbove};
 use wire::mesos::v0;
@@ -31,6 +31,9 @@ use crate::clock::Clock;
 
 /// Bodies from this size on are compressed for those who can take it.
 const WORTH_COMPRESSING: u16 = 1_024;
+
+/// So many readers wait for files to grow; the others are answered at once.
+const MAX_WAITING: usize = 256;
 
 /// What the handlers read.
 #[derive(Clone)]
@@ -48,6 +51,8 @@ struct Shared {
     flags: BTreeMap<String, String>,
     started: Timestamp,
     clock: Clock,
+    /// Readers that may wait for a file to grow.
+    waiting: Semaphore,
 }
 
 impl Api {
@@ -66,6 +71,7 @@ impl Api {
             flags: config.flags.iter().cloned().collect(),
             started,
             clock,
+            waiting: Semaphore::new(MAX_WAITING),
         };
         Self { shared: Arc::new(shared), snapshot }
     }

@@ -1,6 +1,7 @@
 //! The agent as a whole, against a master that each test plays itself.
 
 mod checks;
+mod collecting;
 mod commands;
 mod docker;
 mod files;

@@ -15,7 +15,7 @@
 
 use std::fs::{self, File};
 use std::io::{ErrorKind, Write};
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{OpenOptionsExt, symlink};
 use std::path::{Path, PathBuf};
 
 use agent_core::{Entry, Record};
@@ -231,9 +231,23 @@ pub(crate) async fn ids(name: &str) -> Result<(u32, u32), Error> {
     }
 }
 
+/// Makes now the time of a sandbox's last change: from the end of its task on its age is counted, however long that was silent.
+///
+/// Source: apache/mesos: src/slave/slave.cpp, `removeExecutor` (`os::utime` before the collection is scheduled).
+pub(crate) fn mark_end(sandbox: &Path) -> std::io::Result<()> {
+    use rustix::fs::{AtFlags, CWD, Timespec, Timestamps, UTIME_NOW, utimensat};
+
+    let now = Timespec { tv_sec: 0, tv_nsec: UTIME_NOW };
+    let times = Timestamps { last_access: now, last_modification: now };
+    Ok(utimensat(CWD, sandbox, &times, AtFlags::SYMLINK_NOFOLLOW)?)
+}
+
 /// Adds a line of the agent's own to a sandbox file: why there is nothing else in it.
 pub(crate) fn note_failure(sandbox: &Path, message: &str) -> std::io::Result<()> {
-    let mut stderr = File::options().create(true).append(true).open(sandbox.join("stderr"))?;
+    let mut how = File::options();
+    // A link could have been unpacked there.
+    how.create(true).append(true).custom_flags(rustix::fs::OFlags::NOFOLLOW.bits().cast_signed());
+    let mut stderr = how.open(sandbox.join("stderr"))?;
     writeln!(stderr, "{message}")
 }
 

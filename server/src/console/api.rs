@@ -6,13 +6,13 @@ use app::{AppsBackend, ClusterBackend, ConsoleError, FilesBackend};
 use axum::Json;
 use axum::Router;
 use axum::extract::{Path, RawQuery};
-use axum::http::{StatusCode, Uri};
+use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use serde::Serialize;
-use wire::console::{AppsQuery, ListQuery, TaskScope, query_pairs};
+use wire::console::{AppsQuery, ListQuery, PartQuery, TaskScope, query_pairs};
 
-use super::files::Download;
+use super::files::{Asked, Download, MAX_READ};
 
 /// Answers JSON, or says why not.
 fn reply<T: Serialize>(answer: Result<T, ConsoleError>) -> Response {
@@ -115,11 +115,15 @@ pub(super) fn apps_routes(backend: Arc<dyn AppsBackend>) -> Router {
         .with_state(backend)
 }
 
-/// Whole files, on both consoles.
+/// Files, whole or in part, on both consoles.
 pub(super) fn download_routes(backend: Arc<dyn Download>) -> Router {
     type Shared = axum::extract::State<Arc<dyn Download>>;
-    let download = |backend: Shared, Path(agent): Path<String>, RawQuery(query): RawQuery| async move {
-        match backend.download(agent, value(query.as_deref(), "path")).await {
+    let download = |backend: Shared,
+                    Path(agent): Path<String>,
+                    RawQuery(query): RawQuery,
+                    headers: HeaderMap| async move {
+        let asked = Asked::of(agent, query.as_deref().unwrap_or_default(), &headers);
+        match backend.download(asked).await {
             Ok(response) => response,
             Err(error) => refusal(&error),
         }
@@ -135,9 +139,20 @@ pub(super) fn files_routes(backend: Arc<dyn FilesBackend>) -> Router {
     };
     let read = |backend: Shared, Path(agent): Path<String>, RawQuery(query): RawQuery| async move {
         let query = query.as_deref();
+        let number = |name: &str| value(query, name).parse().ok();
         let offset = value(query, "offset").parse().unwrap_or(0);
-        let length = value(query, "length").parse().unwrap_or(MAX_READ).min(MAX_READ);
-        reply(backend.read(agent, value(query, "path"), offset, length).await)
+        reply(
+            backend
+                .read(PartQuery {
+                    agent,
+                    path: value(query, "path"),
+                    offset,
+                    // From the end a length has to be said; without one only the size is asked for.
+                    length: number("length").unwrap_or(if offset < 0 { 0 } else { MAX_READ }),
+                    wait: number("wait").unwrap_or(0),
+                })
+                .await,
+        )
     };
     let sandbox = |backend: Shared, Path(agent): Path<String>, RawQuery(query): RawQuery| async move {
         let query = query.as_deref();
@@ -149,6 +164,3 @@ pub(super) fn files_routes(backend: Arc<dyn FilesBackend>) -> Router {
         .route("/agents/{id}/sandbox", get(sandbox))
         .with_state(backend)
 }
-
-/// The most bytes that one `read` carries.
-const MAX_READ: u64 = 65_536;

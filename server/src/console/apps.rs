@@ -17,10 +17,10 @@ use axum::response::Response;
 use marathon_core::Snapshot;
 use model::{AppId, Instant};
 use wire::console::{
-    AppDetail, AppList, AppsQuery, DeploymentList, FileChunk, FileEntry, SandboxPath,
+    AppDetail, AppList, AppsQuery, DeploymentList, FileEntry, FilePart, PartQuery, SandboxPath,
 };
 
-use super::files::Download;
+use super::files::{Asked, Download};
 use crate::marathon::Handle;
 
 pub(crate) use changes::mark_changes;
@@ -110,8 +110,8 @@ impl AppsBackend for AppsConsole {
 }
 
 impl Download for AppsConsole {
-    fn download(&self, agent: String, path: String) -> Answer<'_, Response> {
-        self.files.download(agent, path)
+    fn download(&self, asked: Asked) -> Answer<'_, Response> {
+        self.files.download(asked)
     }
 }
 
@@ -120,8 +120,8 @@ impl FilesBackend for AppsConsole {
         self.files.browse(agent, path)
     }
 
-    fn read(&self, agent: String, path: String, offset: i64, length: u64) -> Answer<'_, FileChunk> {
-        self.files.read(agent, path, offset, length)
+    fn read(&self, query: PartQuery) -> Answer<'_, FilePart> {
+        self.files.read(query)
     }
 
     fn sandbox(

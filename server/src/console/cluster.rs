@@ -15,13 +15,13 @@ use master_core::Snapshot;
 use model::AgentId;
 use tokio::sync::watch;
 use wire::console::{
-    AgentDetail, AgentRow, FileChunk, FileEntry, Frameworks, Home, ListQuery, Overview, Page,
-    SandboxPath, TaskRow, TaskScope, Topic,
+    AgentDetail, AgentRow, FileEntry, FilePart, Frameworks, Home, ListQuery, Overview, Page,
+    PartQuery, SandboxPath, TaskRow, TaskScope, Topic,
 };
 
 pub(crate) use self::rows::{amount_of, task_row};
 use super::events::ChangeFeed;
-use super::files::{AgentHttp, Download};
+use super::files::{AgentHttp, Asked, Download};
 use super::lists::page_of;
 use crate::history::Earlier;
 
@@ -134,10 +134,8 @@ impl FilesBackend for ClusterConsole {
         Box::pin(async move { self.http.browse(&self.files_of(&agent)?, &path).await })
     }
 
-    fn read(&self, agent: String, path: String, offset: i64, length: u64) -> Answer<'_, FileChunk> {
-        Box::pin(
-            async move { self.http.read(&self.files_of(&agent)?, &path, offset, length).await },
-        )
+    fn read(&self, query: PartQuery) -> Answer<'_, FilePart> {
+        Box::pin(async move { self.http.read(&self.files_of(&query.agent)?, &query).await })
     }
 
     fn sandbox(
@@ -157,8 +155,8 @@ impl FilesBackend for ClusterConsole {
 }
 
 impl Download for ClusterConsole {
-    fn download(&self, agent: String, path: String) -> Answer<'_, axum::response::Response> {
-        Box::pin(async move { self.http.download(&self.files_of(&agent)?, &path).await })
+    fn download(&self, asked: Asked) -> Answer<'_, axum::response::Response> {
+        Box::pin(async move { self.http.download(&self.files_of(&asked.agent)?, &asked).await })
     }
 }
 

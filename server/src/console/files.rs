@@ -8,8 +8,11 @@ use std::time::Duration;
 use app::ConsoleError;
 use app::backend::Answer;
 use axum::body::Body;
-use axum::http::header::{CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_TYPE};
-use axum::http::{HeaderValue, Request, StatusCode, Uri};
+use axum::http::header::{
+    ACCEPT_RANGES, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, HeaderName,
+    IF_RANGE, RANGE,
+};
+use axum::http::{HeaderMap, HeaderValue, Request, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Empty, Limited};
@@ -18,19 +21,48 @@ use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use serde::de::DeserializeOwned;
-use wire::console::{FileChunk, FileEntry, escape};
+use wire::console::{FileEntry, FilePart, PartQuery, escape, query_pairs};
 
 /// How long an agent may take to begin its answer.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// The largest JSON answer that is read.
 const MAX_BODY: usize = 16 << 20;
-/// What a decoder writes for bytes that are no UTF-8.
-const REPLACEMENT: char = '\u{fffd}';
+/// The most bytes that one part carries.
+pub(super) const MAX_READ: u64 = 65_536;
+/// The least that is asked of an agent: one character.
+const LEAST_READ: u64 = 4;
+/// What a download takes along from the reader's request, and what from the agent's answer.
+const ASKED: [HeaderName; 2] = [RANGE, IF_RANGE];
+const TOLD: [HeaderName; 3] = [CONTENT_LENGTH, CONTENT_RANGE, ACCEPT_RANGES];
 
-/// Sends whole files; apart from the backend traits, since the app knows no responses.
+/// A file that somebody wants to have.
+#[derive(Debug, Clone)]
+pub(crate) struct Asked {
+    /// The agent's id.
+    pub(crate) agent: String,
+    /// The file's path there.
+    path: String,
+    /// Seconds to wait for the range to begin; see the agent's `/files/download`.
+    wait: u64,
+    /// The part that is wanted.
+    headers: HeaderMap,
+}
+
+impl Asked {
+    /// What a request asks for.
+    pub(super) fn of(agent: String, query: &str, headers: &HeaderMap) -> Self {
+        let value =
+            |name: &str| query_pairs(query).find(|(key, _)| key == name).map(|(_, value)| value);
+        let wait = value("wait").and_then(|text| text.parse().ok()).unwrap_or(0);
+        let path = value("path").unwrap_or_default();
+        Self { agent, path, wait, headers: some_of(headers, ASKED) }
+    }
+}
+
+/// Sends files; apart from the backend traits, since the app knows no responses.
 pub(crate) trait Download: Send + Sync + 'static {
-    /// The whole file as a response.
-    fn download(&self, agent: String, path: String) -> Answer<'_, Response>;
+    /// The file as a response.
+    fn download(&self, asked: Asked) -> Answer<'_, Response>;
 }
 
 /// Reads sandboxes of agents by HTTP.
@@ -57,36 +89,51 @@ impl AgentHttp {
         self.json(&format!("{base}/browse?path={}", escape(path))).await
     }
 
-    /// A part of a file; a character cut at the end is left for the next part.
+    /// A part of a file, out of its very bytes: positions in the text are positions in the file.
     pub(crate) async fn read(
         &self,
         base: &str,
-        path: &str,
-        offset: i64,
-        length: u64,
-    ) -> Result<FileChunk, ConsoleError> {
-        let address = format!("{base}/read?path={}&offset={offset}&length={length}", escape(path));
-        let mut chunk: FileChunk = self.json(&address).await?;
-        leave_cut_character(&mut chunk.data);
-        Ok(chunk)
+        query: &PartQuery,
+    ) -> Result<FilePart, ConsoleError> {
+        let length = query.length.clamp(LEAST_READ, MAX_READ);
+        let begin = u64::try_from(query.offset).ok();
+        let range = match begin {
+            Some(begin) => format!("bytes={begin}-{}", begin.saturating_add(length - 1)),
+            None => format!("bytes=-{length}"),
+        };
+        let address = format!("{base}/download?path={}&wait={}", escape(&query.path), query.wait);
+        let headers = HeaderMap::from_iter([(RANGE, header(&range)?)]);
+        let answer = self.ask(&address, headers).await?;
+        let (first, size) = content_range(&answer).ok_or_else(|| {
+            unavailable(format!("{address} answered {} without a range", answer.status()))
+        })?;
+        let Some(first) = first else {
+            return Ok(FilePart::of(begin.unwrap_or(size), &[], size));
+        };
+        if query.length == 0 {
+            return Ok(FilePart::of(begin.unwrap_or(size), &[], size));
+        }
+        let body = body_of(answer).await?;
+        Ok(FilePart::of(first, &body, size))
     }
 
-    /// A whole file, passed on as it comes.
-    pub(crate) async fn download(&self, base: &str, path: &str) -> Result<Response, ConsoleError> {
-        let answer = self.get(&format!("{base}/download?path={}", escape(path))).await?;
-        let length = answer.headers().get(CONTENT_LENGTH).cloned();
-        let mut response = Body::new(answer.into_body()).into_response();
-        let name = path.rsplit('/').next().unwrap_or_default();
+    /// A file, passed on as it comes.
+    pub(crate) async fn download(
+        &self,
+        base: &str,
+        asked: &Asked,
+    ) -> Result<Response, ConsoleError> {
+        let address = format!("{base}/download?path={}&wait={}", escape(&asked.path), asked.wait);
+        let answer = self.ask(&address, asked.headers.clone()).await?;
+        let status = answer.status();
+        let told = some_of(answer.headers(), TOLD);
+        let mut response = (status, told, Body::new(answer.into_body())).into_response();
+        let name = asked.path.rsplit('/').next().unwrap_or_default();
         let headers = response.headers_mut();
         // Never shown in this origin, whatever it holds.
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
         let disposition = format!("attachment; filename*=UTF-8''{}", escape(name));
-        if let Ok(disposition) = HeaderValue::from_str(&disposition) {
-            headers.insert(CONTENT_DISPOSITION, disposition);
-        }
-        if let Some(length) = length {
-            headers.insert(CONTENT_LENGTH, length);
-        }
+        headers.insert(CONTENT_DISPOSITION, header(&disposition)?);
         Ok(response)
     }
 
@@ -99,15 +146,25 @@ impl AgentHttp {
     }
 
     async fn get(&self, address: &str) -> Result<Response<Incoming>, ConsoleError> {
+        self.ask(address, HeaderMap::new()).await
+    }
+
+    /// An answer with what was asked for, or the one that says that the file does not reach so far.
+    async fn ask(
+        &self,
+        address: &str,
+        headers: HeaderMap,
+    ) -> Result<Response<Incoming>, ConsoleError> {
         let refused =
             |error: &dyn std::fmt::Display| unavailable(format!("cannot reach {address}: {error}"));
         let uri: Uri = address.parse().map_err(|error| refused(&error))?;
-        let request = Request::get(uri).body(Empty::new()).map_err(|error| refused(&error))?;
+        let mut request = Request::get(uri).body(Empty::new()).map_err(|error| refused(&error))?;
+        request.headers_mut().extend(headers);
         let answer = tokio::time::timeout(PATIENCE, self.client.request(request)).await;
         let answer =
             answer.map_err(|_| refused(&"no answer in time"))?.map_err(|error| refused(&error))?;
         let status = answer.status();
-        if status.is_success() {
+        if status.is_success() || status == StatusCode::RANGE_NOT_SATISFIABLE {
             return Ok(answer);
         }
         let said = String::from_utf8_lossy(&body_of(answer).await?).into_owned();
@@ -122,6 +179,34 @@ impl AgentHttp {
     }
 }
 
+/// The headers of these names.
+fn some_of<const N: usize>(headers: &HeaderMap, names: [HeaderName; N]) -> HeaderMap {
+    let known = names.into_iter().filter_map(|name| {
+        let value = headers.get(&name)?.clone();
+        Some((name, value))
+    });
+    known.collect()
+}
+
+fn header(text: &str) -> Result<HeaderValue, ConsoleError> {
+    HeaderValue::from_str(text)
+        .map_err(|error| ConsoleError::Refused { message: format!("`{text}`: {error}") })
+}
+
+/// The first byte that an answer carries, if it carries any, and the file's size.
+fn content_range(answer: &Response<Incoming>) -> Option<(Option<u64>, u64)> {
+    range_told(answer.headers().get(CONTENT_RANGE)?.to_str().ok()?)
+}
+
+fn range_told(text: &str) -> Option<(Option<u64>, u64)> {
+    let (range, size) = text.strip_prefix("bytes ")?.split_once('/')?;
+    let first = match range {
+        "*" => None,
+        range => Some(range.split_once('-')?.0.parse().ok()?),
+    };
+    Some((first, size.parse().ok()?))
+}
+
 fn unavailable(reason: String) -> ConsoleError {
     ConsoleError::Unavailable { reason }
 }
@@ -132,32 +217,27 @@ async fn body_of(answer: Response<Incoming>) -> Result<Bytes, ConsoleError> {
         .map_err(|error| unavailable(format!("the answer broke off: {error}")))
 }
 
-/// A part that was cut inside a character ends with replacement characters; the next part begins with the whole one.
-///
-/// The reader counts on `offset` plus the text's length being the next offset.
-fn leave_cut_character(data: &mut String) {
-    let whole = data.trim_end_matches(REPLACEMENT).len();
-    // A part of nothing else is kept, or the reader would never get past it.
-    if whole > 0 {
-        data.truncate(whole);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn a_character_cut_in_two_is_left_for_the_next_part() {
-        let mut part = String::from_utf8_lossy(&"中文日志".as_bytes()[..7]).into_owned();
-        leave_cut_character(&mut part);
-        assert_eq!(part, "中文");
+    fn what_an_agent_says_of_a_range_is_read() {
+        assert_eq!(range_told("bytes 5-9/100"), Some((Some(5), 100)));
+        assert_eq!(range_told("bytes */100"), Some((None, 100)));
+        for other in ["", "bytes", "bytes 5-9/*", "lines 1-2/3", "bytes x-9/100"] {
+            assert_eq!(range_told(other), None, "{other}");
+        }
     }
 
     #[test]
-    fn bytes_that_are_no_text_do_not_stop_the_reader() {
-        let mut part = String::from_utf8_lossy(b"\xff\xfe").into_owned();
-        leave_cut_character(&mut part);
-        assert_eq!(part, "\u{fffd}\u{fffd}");
+    fn a_download_takes_the_range_along_and_nothing_else() {
+        let mut headers = HeaderMap::new();
+        headers.insert(RANGE, HeaderValue::from_static("bytes=0-1"));
+        headers.insert("cookie", HeaderValue::from_static("theme=dark"));
+        let asked = Asked::of("S1".to_owned(), "path=%2Fa&wait=3", &headers);
+        assert_eq!((asked.path.as_str(), asked.wait), ("/a", 3));
+        assert_eq!(asked.headers.len(), 1);
+        assert_eq!(Asked::of("S1".to_owned(), "wait=x", &HeaderMap::new()).wait, 0);
     }
 }

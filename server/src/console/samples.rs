@@ -4,12 +4,12 @@ use app::backend::Answer;
 use app::{ClusterBackend, ConsoleError, FilesBackend};
 use axum::response::IntoResponse;
 use wire::console::{
-    AgentCounts, AgentDetail, AgentRow, AgentState, Amount, ClusterResources, FileChunk, FileEntry,
-    FrameworkRow, Frameworks, Home, ListQuery, Overview, Page, SandboxPath, TaskCounts, TaskRow,
-    TaskScope,
+    AgentCounts, AgentDetail, AgentRow, AgentState, Amount, ClusterResources, FileEntry, FilePart,
+    FrameworkRow, Frameworks, Home, ListQuery, Overview, Page, PartQuery, SandboxPath, TaskCounts,
+    TaskRow, TaskScope,
 };
 
-use super::files::Download;
+use super::files::{Asked, Download};
 use super::lists::page_of;
 
 /// 2026-11-22T14:02:11Z
@@ -190,20 +190,12 @@ impl FilesBackend for SampleCluster {
         })
     }
 
-    fn read(
-        &self,
-        _agent: String,
-        path: String,
-        offset: i64,
-        length: u64,
-    ) -> Answer<'_, FileChunk> {
-        let text = if path.ends_with("stdout") { stdout() } else { String::new() };
-        let Ok(start) = usize::try_from(offset) else {
-            return ready(Ok(FileChunk { data: String::new(), offset: text.len() as u64 }));
-        };
-        let end = text.len().min(start + usize::try_from(length).unwrap_or(usize::MAX));
-        let data = String::from_utf8_lossy(&text.as_bytes()[start.min(end)..end]).into_owned();
-        ready(Ok(FileChunk { data, offset: start as u64 }))
+    fn read(&self, query: PartQuery) -> Answer<'_, FilePart> {
+        let text = if query.path.ends_with("stdout") { stdout() } else { String::new() };
+        let length = usize::try_from(query.length).unwrap_or(usize::MAX).min(text.len());
+        let start = usize::try_from(query.offset).unwrap_or(text.len() - length).min(text.len());
+        let bytes = &text.as_bytes()[start..text.len().min(start + length)];
+        ready(Ok(FilePart::of(start as u64, bytes, text.len() as u64)))
     }
 
     fn sandbox(
@@ -279,7 +271,7 @@ impl ClusterBackend for SampleCluster {
 }
 
 impl Download for SampleCluster {
-    fn download(&self, _agent: String, _path: String) -> Answer<'_, axum::response::Response> {
+    fn download(&self, _asked: Asked) -> Answer<'_, axum::response::Response> {
         ready(Ok(stdout().into_response()))
     }
 }

@@ -38,7 +38,7 @@ usage: cargo xtask <command>
      [--net 127.0.N.0/24]
   test                                     every check, as CI runs it; changes no file
   bench [JOURNEY ...]                      measure the journeys beside their floors and print the tables: no-op, docker, agent,
-                                           swarm, commands, master, bundle, commits; all when none is named
+                                           log-tail, swarm, commands, master, bundle, commits; all when none is named
   pictures                                 take the README's pictures anew, from a running cluster
   sim [--seeds A..B | --seed N]            simulate a cluster under faults for many seeds, or replay one with its last events
   images                                   make stand-ins of docker.io/nginx, docker.io/tomcat and busybox for machines that reach no registry

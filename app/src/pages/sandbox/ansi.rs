@@ -6,6 +6,8 @@ use std::iter::Peekable;
 use std::ops::Range;
 use std::str::Chars;
 
+use wire::console::SUBSTITUTE;
+
 /// How a part of a line looks.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Style {
@@ -45,18 +47,48 @@ impl Style {
                 90 => self.colour = Some(8),
                 91..=97 => self.colour = Some(number - 90),
                 39 => self.colour = None,
-                // One of 256, or red, green and blue: ours are eight, so the text keeps its own ink.
+                // A colour of 256, or one of red, green and blue.
                 38 | 48 => {
-                    let rest = if numbers.next() == Some(5) { 1 } else { 3 };
-                    let value = numbers.by_ref().take(rest).last();
+                    let is_one = numbers.next() == Some(5);
+                    let values: Vec<u8> =
+                        numbers.by_ref().take(if is_one { 1 } else { 3 }).collect();
                     if number == 38 {
-                        self.colour = value.filter(|value| rest == 1 && *value < 8);
+                        self.colour = match values[..] {
+                            [colour] if is_one => of_256(colour),
+                            [red, green, blue] => nearest(red, green, blue),
+                            _ => None,
+                        };
                     }
                 }
                 _ => {}
             }
         }
     }
+}
+
+/// The colour of ours for one of a terminal's 256: sixteen with names, a cube of six levels a side, and greys.
+fn of_256(colour: u8) -> Option<u8> {
+    let level = |step: u8| if step == 0 { 0 } else { 55 + 40 * step };
+    match colour {
+        0..=7 => Some(colour),
+        8 => Some(8),
+        9..=15 => Some(colour - 8),
+        16..=231 => {
+            let place = colour - 16;
+            nearest(level(place / 36), level(place / 6 % 6), level(place % 6))
+        }
+        232..=255 => Some(8),
+    }
+}
+
+/// The colour of ours that has the same strong parts; none for white, which is the text's own ink, and for black.
+fn nearest(red: u8, green: u8, blue: u8) -> Option<u8> {
+    let most = red.max(green).max(blue);
+    if most < 64 {
+        return None;
+    }
+    let strong = |part: u8| u8::from(part > most / 2);
+    Some(strong(red) | strong(green) << 1 | strong(blue) << 2).filter(|colour| *colour < 7)
 }
 
 /// A part of a line that has a style.
@@ -81,6 +113,13 @@ pub(super) fn read(raw: &str) -> (String, Vec<Span>) {
                 begin = text.len();
                 style.apply(&numbers);
             }
+        } else if c == '\r' && chars.clone().any(|c| c != '\r' && c != '\n') {
+            // What follows is written over it, as progress bars do.
+            (begin, style) = (0, Style::default());
+            text.clear();
+            spans.clear();
+        } else if c == SUBSTITUTE {
+            text.push(char::REPLACEMENT_CHARACTER);
         } else if c == '\t' || !c.is_control() {
             text.push(c);
         }
@@ -186,6 +225,14 @@ mod tests {
         assert_eq!(read("\u{1b}[31mred\u{1b}[0m\u{7} end\r\n").0, "red end");
         assert_eq!(read("\u{1b}]0;title\u{7}text").0, "text");
         assert_eq!(read("cut \u{1b}[3").0, "cut ");
+        assert_eq!(read("a\u{1a}\u{0}b").0, "a\u{fffd}b");
+    }
+
+    #[test]
+    fn what_is_written_over_is_not_shown() {
+        assert_eq!(read(" 10 %\r 20 %\r\n").0, " 20 %");
+        assert_eq!(shown("\u{1b}[31mold\rnew \u{1b}[32mok"), [pair("new ", ""), pair("ok", "c2")]);
+        assert_eq!(read("text\r\n").0, "text");
     }
 
     #[test]
@@ -196,6 +243,16 @@ mod tests {
         );
         assert_eq!(shown("\u{1b}[92mok\u{1b}[39m."), [pair("ok", "c2"), pair(".", "")]);
         assert_eq!(shown("\u{1b}[38;5;3mw\u{1b}[38;2;1;2;3mx"), [pair("w", "c3"), pair("x", "")]);
+    }
+
+    #[test]
+    fn every_colour_has_a_near_one() {
+        let named = [1, 9, 8, 15, 196, 46, 21, 208, 226, 231, 240].map(of_256);
+        let wanted = [1, 1, 8, 7, 1, 2, 4, 3, 3].map(Some).into_iter().chain([None, Some(8)]);
+        assert!(named.into_iter().eq(wanted), "{named:?}");
+        assert_eq!(nearest(250, 20, 60), Some(1));
+        assert_eq!(nearest(20, 250, 240), Some(6));
+        assert_eq!(shown("\u{1b}[38;2;250;20;60mred"), [pair("red", "c1")]);
     }
 
     #[test]

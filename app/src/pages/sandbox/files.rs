@@ -86,7 +86,7 @@ fn FileCells(query: Memo<SandboxQuery>, entry: Memo<FileEntry>) -> impl IntoView
         })
     };
     view! {
-        <td class="nowrap" data-testid="cell-name">
+        <td data-testid="cell-name">
             <Icon name=Signal::derive(move || if is_dir.get() { "group" } else { "file" })/>
             " "
             <a class="name" href=href aria-current=is_open>{own_name}</a>

@@ -1,12 +1,12 @@
 //! The open file: the last part of it, followed as it grows.
 
-use leptos::html::Div;
 use leptos::prelude::*;
 use wire::console::FileEntry;
 
 use super::ansi::{hits, pieces};
 use super::file_address;
 use super::files::size;
+use super::follow::{Followed, follow_file};
 use super::log::{Line, Log};
 use crate::api::files::{Opened, SandboxQuery, WINDOW, address, name};
 use crate::components::Icon;
@@ -23,19 +23,16 @@ pub(super) fn Viewer(
     /// The part that was read.
     opened: Opened,
 ) -> impl IntoView {
-    let agent = query.with_untracked(|query| query.agent.clone());
-    let is_at_end = query.with_untracked(|query| query.offset.is_none());
-    let log = RwSignal::new(Log::of(&opened.chunk));
-    let follow = RwSignal::new(is_at_end);
+    let file = Followed::new(query, &opened);
+    let (log, follow) = (file.log, file.follow);
     let wrap = RwSignal::new(true);
-    let lines = NodeRef::<Div>::new();
     let search = Search::new(log);
-    follow_file(Followed { agent, path: opened.path.clone(), log, follow, lines });
+    follow_file(&file);
     view! {
         <section class="panel log" data-testid="log-view">
             <Bar query=query entries=entries path=opened.path.clone() follow=follow wrap=wrap search=search/>
-            <Lines log=log follow=follow wrap=wrap lines=lines search=search/>
-            <Foot query=query opened=opened log=log follow=follow/>
+            <Lines file=file.clone() wrap=wrap search=search/>
+            <Foot query=query file=file/>
         </section>
     }
 }
@@ -78,9 +75,9 @@ fn Bar(
             <div class="btn-group" role="group" aria-label=words.stream>{streams}</div>
             <SearchBox search=search follow=follow/>
             <span class="grow"></span>
-            <label class="check needs-js"><input type="checkbox" bind:checked=wrap/>{words.wrap}</label>
+            <label class="check needs-js"><input type="checkbox" checked=wrap.get_untracked() bind:checked=wrap/>{words.wrap}</label>
             <label class="toggle needs-js">
-                <input type="checkbox" bind:checked=follow data-testid="log-follow"/>
+                <input type="checkbox" checked=follow.get_untracked() bind:checked=follow data-testid="log-follow"/>
                 {words.follow}
             </label>
             <a class="btn sm icon" href=download rel="external" download="" aria-label=shell.download title=shell.download>
@@ -91,14 +88,9 @@ fn Bar(
 }
 
 #[component]
-fn Lines(
-    log: RwSignal<Log>,
-    follow: RwSignal<bool>,
-    wrap: RwSignal<bool>,
-    lines: NodeRef<Div>,
-    search: Search,
-) -> impl IntoView {
+fn Lines(file: Followed, wrap: RwSignal<bool>, search: Search) -> impl IntoView {
     let words = ClusterWords::here();
+    let (log, follow, lines) = (file.log, file.follow, file.lines);
     let all = move || log.with(|log| log.lines.clone());
     let last = Memo::new(move |_| log.with(|log| log.lines.last().map(Line::key)));
     let line = move |line: Line| {
@@ -122,6 +114,8 @@ fn Lines(
             <p class=class class:now=is_now class:at=is_at id=anchor><a href=href rel="external">{label}</a><span>{text}</span></p>
         }
     };
+    // A match at the end is scrolled to as well, and is to stay where it is.
+    let scrolled = move || file.scrolled(search.needle.with_untracked(String::is_empty));
     let is_empty = Memo::new(move |_| log.with(|log| log.lines.is_empty()));
     let empty = move || is_empty.get().then(|| view! { <p class="none">{words.empty_file}</p> });
     view! {
@@ -132,7 +126,7 @@ fn Lines(
             role="log"
             aria-label=words.log
             node_ref=lines
-            on:scroll=move |_| scrolled(lines, follow)
+            on:scroll=move |_| scrolled()
         >
             {empty}
             <For each=all key=Line::key children=line/>
@@ -141,37 +135,34 @@ fn Lines(
 }
 
 #[component]
-fn Foot(
-    query: Memo<SandboxQuery>,
-    opened: Opened,
-    log: RwSignal<Log>,
-    follow: RwSignal<bool>,
-) -> impl IntoView {
+fn Foot(query: Memo<SandboxQuery>, file: Followed) -> impl IntoView {
     let words = ClusterWords::here();
-    let Opened { size: at_first, chunk, .. } = opened;
+    let Followed { log, follow, has_failed, bytes, .. } = file;
     let base = query.with_untracked(|query| {
         file_address(&query.agent, &query.path, query.file.as_deref().unwrap_or_default())
     });
-    let read_to = chunk.offset + chunk.data.len() as u64;
     let link = |offset: u64, label: &'static str| {
         view! { <a href=format!("{base}&offset={offset}")>{label}</a> }
     };
-    let older = (chunk.offset > 0).then(|| link(chunk.offset.saturating_sub(WINDOW), words.older));
-    let newer = (read_to < at_first).then(|| link(read_to, words.newer));
+    let (before, after) = log.with_untracked(|log| log.neighbours(WINDOW, bytes.get_untracked()));
+    let older = before.map(|offset| link(offset, words.older));
+    let newer = after.map(|offset| link(offset, words.newer));
     let state = move || {
-        if follow.get() {
+        if has_failed.get() {
+            view! { <span class="failed needs-js" role="status">{words.retrying}</span> }.into_any()
+        } else if follow.get() {
             view! { <span class="sash needs-js">{words.following}</span> }.into_any()
         } else {
             view! { <span class="needs-js">{words.paused}</span> }.into_any()
         }
     };
-    let bytes = move || size(log.with(|log| log.end).max(at_first));
+    let kind = move || if log.with(|log| log.is_binary) { words.binary } else { "UTF-8" };
     view! {
         <div class="foot">
             {state}{older}{newer}
             <span class="grow"></span>
-            <span>{bytes}</span>
-            <span>"UTF-8"</span>
+            <span data-testid="log-size">{move || size(bytes.get())}</span>
+            <span data-testid="log-kind">{kind}</span>
         </div>
     }
 }
@@ -300,76 +291,6 @@ fn SearchBox(search: Search, follow: RwSignal<bool>) -> impl IntoView {
             </button>
         </div>
     }
-}
-
-/// What following a file needs.
-#[derive(Debug, Clone)]
-struct Followed {
-    agent: String,
-    path: String,
-    log: RwSignal<Log>,
-    follow: RwSignal<bool>,
-    lines: NodeRef<Div>,
-}
-
-/// Scrolling up stops following, scrolling to the end resumes it.
-fn scrolled(lines: NodeRef<Div>, follow: RwSignal<bool>) {
-    if let Some(lines) = lines.get_untracked() {
-        let rest = lines.scroll_height() - lines.scroll_top() - lines.client_height();
-        let is_at_end = rest < 24;
-        if follow.get_untracked() != is_at_end {
-            follow.set(is_at_end);
-        }
-    }
-}
-
-/// Reads on while following; the server renders once and never runs effects.
-fn follow_file(file: Followed) {
-    Effect::new(move |_| {
-        if file.follow.get() {
-            to_end(file.lines);
-            read_on(file.clone());
-        }
-    });
-}
-
-fn to_end(lines: NodeRef<Div>) {
-    request_animation_frame(move || {
-        if let Some(lines) = lines.try_get_untracked().flatten() {
-            lines.set_scroll_top(lines.scroll_height());
-        }
-    });
-}
-
-/// Reads the next part, then again after a while, until following stops or the page has gone.
-fn read_on(file: Followed) {
-    use std::time::Duration;
-
-    /// As often as the original looks.
-    const PAUSE: Duration = Duration::from_secs(1);
-
-    leptos::task::spawn_local(async move {
-        while file.follow.try_get_untracked() == Some(true) {
-            let Some(end) = file.log.try_with_untracked(|log| log.end) else { return };
-            let offset = i64::try_from(end).unwrap_or(i64::MAX);
-            let next =
-                crate::api::files::read(file.agent.clone(), file.path.clone(), offset, WINDOW)
-                    .await;
-            let is_more = match next {
-                Ok(chunk) if !chunk.data.is_empty() => {
-                    file.log.try_update(|log| log.append(&chunk));
-                    to_end(file.lines);
-                    chunk.data.len() as u64 + 4 > WINDOW
-                }
-                _ => false,
-            };
-            if !is_more {
-                let again = file.clone();
-                set_timeout(move || read_on(again), PAUSE);
-                return;
-            }
-        }
-    });
 }
 
 #[cfg(test)]

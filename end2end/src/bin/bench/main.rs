@@ -10,6 +10,7 @@ mod commands;
 mod engine;
 mod floor;
 mod journeys;
+mod log_tail;
 mod machine;
 mod restarts;
 mod stored;
@@ -30,6 +31,7 @@ enum Journey {
     NoOp,
     Docker,
     Agent,
+    LogTail,
     /// With the most containers that one round is to have, where only that is wanted.
     Swarm(Option<usize>),
     Commands,
@@ -38,10 +40,11 @@ enum Journey {
 }
 
 impl Journey {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 8] = [
         Self::NoOp,
         Self::Docker,
         Self::Agent,
+        Self::LogTail,
         Self::Swarm(None),
         Self::Commands,
         Self::Master,
@@ -53,6 +56,7 @@ impl Journey {
             Self::NoOp => "no-op",
             Self::Docker => "docker",
             Self::Agent => "agent",
+            Self::LogTail => "log-tail",
             Self::Swarm(_) => "swarm",
             Self::Commands => "commands",
             Self::Master => "master",
@@ -65,6 +69,7 @@ impl Journey {
             Self::NoOp => journeys::no_op_launches().await,
             Self::Docker => journeys::docker_starts().await,
             Self::Agent => journeys::agent_restart().await,
+            Self::LogTail => log_tail::latency().await,
             Self::Swarm(most) => swarm::comparison(most).await,
             Self::Commands => commands::launches().await,
             Self::Master => restarts::master().await,

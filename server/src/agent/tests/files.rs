@@ -106,6 +106,51 @@ async fn a_download_is_the_files_bytes_whole_or_in_part() {
     agent.stop().await;
 }
 
+/// Asks for a range; status, `Content-Range` and body.
+async fn part(agent: &Running, path: &str, range: &str) -> (StatusCode, String, Vec<u8>) {
+    let request = Request::get(path).header(header::RANGE, range);
+    let request = request.body(axum::body::Body::empty()).unwrap();
+    let response = tower::ServiceExt::oneshot(agent.router.clone(), request).await.unwrap();
+    let told = response.headers().get(header::CONTENT_RANGE);
+    let told = told.map(|value| value.to_str().unwrap().to_owned()).unwrap_or_default();
+    let status = response.status();
+    (status, told, response.into_body().collect().await.unwrap().to_bytes().to_vec())
+}
+
+#[tokio::test]
+async fn a_reader_at_the_end_of_a_file_is_answered_when_it_grows() {
+    let folder = TempDir::new().unwrap();
+    let (agent, directory) = with_sandbox(&folder, b"one\n").await;
+    let path = format!("/files/download?path={directory}/stdout");
+    let (outside, empty) = (StatusCode::RANGE_NOT_SATISFIABLE, Vec::new());
+    let now = part(&agent, &path, "bytes=4-").await;
+    assert_eq!(now, (outside, "bytes */4".to_owned(), empty.clone()));
+
+    let waiting = format!("{path}&wait=5");
+    let append = async {
+        tokio::task::yield_now().await;
+        let file = std::fs::File::options().append(true).open(format!("{directory}/stdout"));
+        std::io::Write::write_all(&mut file.unwrap(), b"two\n").unwrap();
+    };
+    let (later, ()) = tokio::join!(part(&agent, &waiting, "bytes=4-"), append);
+    assert_eq!(later, (StatusCode::PARTIAL_CONTENT, "bytes 4-7/8".to_owned(), b"two\n".to_vec()));
+
+    // Begun anew under the same name, as the division of a large log does.
+    let divide = async {
+        tokio::task::yield_now().await;
+        let name = format!("{directory}/stdout");
+        std::fs::rename(&name, format!("{name}.1")).unwrap();
+        std::fs::write(&name, b"new").unwrap();
+    };
+    let (divided, ()) = tokio::join!(part(&agent, &waiting, "bytes=8-"), divide);
+    assert_eq!(divided, (outside, "bytes */3".to_owned(), empty.clone()));
+    // And who comes too late is not made to wait.
+    let late =
+        tokio::time::timeout(std::time::Duration::from_secs(4), part(&agent, &waiting, "bytes=8-"));
+    assert_eq!(late.await.unwrap(), (outside, "bytes */3".to_owned(), empty));
+    agent.stop().await;
+}
+
 #[tokio::test]
 async fn the_classic_console_is_called_back() {
     let folder = TempDir::new().unwrap();

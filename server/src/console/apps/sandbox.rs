@@ -5,9 +5,9 @@ use std::sync::Arc;
 use app::ConsoleError;
 use app::backend::Answer;
 use axum::response::Response;
-use wire::console::{FileChunk, FileEntry, SandboxPath, escape};
+use wire::console::{FileEntry, FilePart, PartQuery, SandboxPath, escape};
 
-use crate::console::files::AgentHttp;
+use crate::console::files::{AgentHttp, Asked};
 
 /// Where the leading master is: `host:port`.
 pub(crate) type LeadingMaster = Arc<dyn Fn() -> Option<String> + Send + Sync>;
@@ -49,19 +49,13 @@ impl MasterFiles {
     }
 
     /// A part of a file on an agent.
-    pub(super) fn read(
-        &self,
-        agent: String,
-        path: String,
-        offset: i64,
-        length: u64,
-    ) -> Answer<'_, FileChunk> {
-        Box::pin(async move { self.client.read(&self.files(&agent)?, &path, offset, length).await })
+    pub(super) fn read(&self, query: PartQuery) -> Answer<'_, FilePart> {
+        Box::pin(async move { self.client.read(&self.files(&query.agent)?, &query).await })
     }
 
-    /// A whole file of an agent.
-    pub(super) fn download(&self, agent: String, path: String) -> Answer<'_, Response> {
-        Box::pin(async move { self.client.download(&self.files(&agent)?, &path).await })
+    /// A file of an agent, whole or in part.
+    pub(super) fn download(&self, asked: Asked) -> Answer<'_, Response> {
+        Box::pin(async move { self.client.download(&self.files(&asked.agent)?, &asked).await })
     }
 
     /// Where an executor's sandbox is.

@@ -1,9 +1,14 @@
 //! Sandboxes are shown, the rest of the machine is not.
 
+use std::fs;
 use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
 
+use axum::http::{HeaderValue, header};
 use tempfile::TempDir;
 
+use super::download::{Range, disposition, range};
+use super::listing::entries;
 use super::*;
 
 /// A work directory with one sandbox of agent `S0`, and the sandbox's path.
@@ -22,7 +27,7 @@ fn work_dir() -> (TempDir, PathBuf, PathBuf) {
 }
 
 fn found(root: &Path, path: &str) -> Result<PathBuf, Refusal> {
-    resolve(root, Some("S0"), path)
+    Place::find(root, Some("S0"), path).map(|place| place.sandbox.join(place.below))
 }
 
 #[test]
@@ -71,23 +76,51 @@ fn whatever_is_no_sandbox_does_not_exist() {
     }
 }
 
+/// Found under the sandbox's real name.
+fn place(root: &Path, path: &Path) -> Place {
+    Place::find(root, Some("S0"), &path.display().to_string()).unwrap()
+}
+
 #[test]
-fn a_listing_is_sorted_and_follows_links() {
+fn a_listing_is_sorted_and_follows_links_that_stay_inside() {
     let (_folder, root, sandbox) = work_dir();
-    let runs = sandbox.parent().unwrap();
-    let entries = listing("/x/", &sandbox).unwrap();
-    let names: Vec<_> =
-        entries.iter().map(|entry| (entry.path.as_str(), &entry.mode[..1])).collect();
-    assert_eq!(names, [("/x/in", "-"), ("/x/logs", "d"), ("/x/out", "-"), ("/x/stdout", "-")]);
-    assert_eq!(entries[3].size, 6);
-    assert_eq!(listing("/x", &sandbox.join("stdout")), Ok(Vec::new()));
-    assert!(
-        listing("/r", runs)
-            .unwrap()
-            .iter()
-            .any(|entry| entry.path == "/r/latest" && entry.mode.starts_with('d'))
+    symlink("logs", sandbox.join("logs-link")).unwrap();
+    symlink("nowhere", sandbox.join("lost")).unwrap();
+    let entries_of = |path: &Path| entries("/x/", &place(&root, path)).unwrap();
+    let found = entries_of(&sandbox);
+    let names: Vec<_> = found.iter().map(|entry| (entry.path.as_str(), &entry.mode[..1])).collect();
+    assert_eq!(
+        names,
+        [
+            ("/x/in", "-"),
+            ("/x/logs", "d"),
+            ("/x/logs-link", "d"),
+            ("/x/lost", "l"),
+            ("/x/out", "l"),
+            ("/x/stdout", "-")
+        ]
     );
-    assert!(root.is_dir());
+    assert_eq!((found[0].size, found[5].size), (6, 6));
+    // The size of a link is the length of its target's name, and tells nothing of what is there.
+    assert_eq!(found[4].size, root.join("secret").display().to_string().len() as u64);
+    assert_eq!(entries_of(&sandbox.join("stdout")), Vec::new());
+    assert_eq!(entries_of(&sandbox.join("logs")), Vec::new());
+}
+
+#[test]
+fn a_link_put_in_the_way_meanwhile_is_not_followed() {
+    let (_folder, root, sandbox) = work_dir();
+    fs::write(sandbox.join("logs/app.log"), "mine").unwrap();
+    let (file, folder) =
+        (place(&root, &sandbox.join("stdout")), place(&root, &sandbox.join("logs/app.log")));
+    fs::remove_file(sandbox.join("stdout")).unwrap();
+    symlink(root.join("secret"), sandbox.join("stdout")).unwrap();
+    fs::rename(sandbox.join("logs"), sandbox.join("moved")).unwrap();
+    symlink(&root, sandbox.join("logs")).unwrap();
+    fs::write(root.join("app.log"), "no").unwrap();
+    let inaccessible = Refusal::Invalid("'/p' is inaccessible".to_owned());
+    assert_eq!(file.open("/p").map(drop), Err(inaccessible));
+    assert_eq!(folder.open("/p").map(drop), Err(Refusal::NotFound("/p".to_owned())));
 }
 
 #[test]
@@ -102,9 +135,17 @@ fn one_range_is_served_and_odd_ones_mean_everything() {
     assert_eq!(of("bytes=-5"), Range::Part { first: 95, last: 99 });
     assert_eq!(of("bytes=50-1000"), Range::Part { first: 50, last: 99 });
     assert_eq!(of("bytes=100-"), Range::Outside);
+    assert_eq!(of("bytes=-500"), Range::Part { first: 0, last: 99 });
+    assert_eq!(of("bytes=-0"), Range::Outside);
+    assert_eq!(of("bytes=9-3"), Range::Whole);
     assert_eq!(of("bytes=0-1,5-6"), Range::Whole);
     assert_eq!(of("lines=1-2"), Range::Whole);
     assert_eq!(range(&HeaderMap::new(), 100), Range::Whole);
+    let mut headers = HeaderMap::new();
+    headers.insert(header::RANGE, HeaderValue::from_static("bytes=0-9"));
+    assert_eq!(range(&headers, 0), Range::Outside);
+    headers.insert(header::IF_RANGE, HeaderValue::from_static("\"v1\""));
+    assert_eq!(range(&headers, 100), Range::Whole);
 }
 
 #[test]
