@@ -205,6 +205,24 @@ mod tests {
     }
 
     #[test]
+    fn the_form_of_the_first_version_stays_readable() {
+        let bytes = b"program\0/bin/sh\0argument\0sh\0variable\0A=b\0sandbox\0/s\0user\0nobody\0\
+            limit\0NOFILE 7 -\0cgroup\0/c\0memory_v1\0/m\0";
+        let spec = Spec {
+            program: "/bin/sh".to_owned(),
+            arguments: vec!["sh".to_owned()],
+            environment: vec![("A".to_owned(), "b".to_owned())],
+            sandbox: PathBuf::from("/s"),
+            user: Some("nobody".to_owned()),
+            limits: vec![Limit { name: "NOFILE".to_owned(), soft: Some(7), hard: None }],
+            cgroups: vec![PathBuf::from("/c")],
+            memory: Some(MemoryCgroup::V1(PathBuf::from("/m"))),
+            ..Spec::default()
+        };
+        assert_eq!(Spec::from_bytes(bytes), Ok(spec));
+    }
+
+    #[test]
     fn a_name_that_is_not_known_is_refused() {
         let error = Spec::from_bytes(b"program\0x\0colour\0red\0").unwrap_err();
         assert!(error.to_string().contains("`colour`"));

@@ -136,9 +136,9 @@ fn commands_are_run_by_a_shell_or_as_they_are() {
 #[test]
 fn what_a_command_of_a_check_cannot_have_is_refused_by_name() {
     let refusal = |change: fn(&mut v1::CommandInfo)| {
-        let mut command = v1::CommandInfo { value: Some("true".into()), ..Default::default() };
-        change(&mut command);
-        super::command(Some(&command)).unwrap_err()
+        let mut given = v1::CommandInfo { value: Some("true".into()), ..Default::default() };
+        change(&mut given);
+        command(Some(&given)).unwrap_err()
     };
     let variable = |command: &mut v1::CommandInfo, name: &str, secret: bool| {
         let kind = v1::environment::variable::Type::Secret as i32;
