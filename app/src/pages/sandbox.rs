@@ -67,7 +67,8 @@ fn sandbox(query: Memo<SandboxQuery>, live: Live<Sandbox>) -> impl IntoView {
     let place = live.pick(|sandbox| sandbox.opened.as_ref().map(|opened| opened.path.clone()));
     let asked = Memo::new(move |_| query.with(|query| query.offset));
     let viewer = move || {
-        asked.track();
+        // Read, not only tracked: a memo without a value counts as changed when it is looked at first, and the reader's search would go.
+        asked.with(|_| ());
         if place.with(Option::is_none) {
             return view! { <section class="panel empty"><p>{words.pick_file}</p></section> }
                 .into_any();

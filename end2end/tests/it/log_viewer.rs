@@ -208,15 +208,28 @@ async fn it_is_searched(sandbox: &Sandbox, browser: &Browser, name: &str) -> Res
     sandbox.append(name, "needle 针 one\nNEEDLE 针 two\n".as_bytes())?;
     shows(browser, "针 two").await?;
     browser.paste(&hook("log-search"), "needle 针").await?;
-    browser.text(".log .hits", |text| text == "2 / 2").await?;
+    browser.text(".log .hits", |text| text == "2 / 2").await.context("the last match")?;
     follows(browser, false).await?;
     browser.text(&format!("{LINES} p.at mark"), |text| text == "NEEDLE 针").await?;
+    it_outlives_a_refresh(sandbox, browser, name).await.context("a refresh")?;
     browser.click(".log .bar .btn-group button:first-child").await?;
-    browser.text(".log .hits", |text| text == "1 / 2").await?;
+    browser.text(".log .hits", |text| text == "1 / 2").await.context("the match before")?;
     browser.paste(&hook("log-search"), "没有这样的字").await?;
-    browser.text(".log .hits", |text| text == "0 / 0").await?;
+    browser.text(".log .hits", |text| text == "0 / 0").await.context("no match")?;
     browser.paste(&hook("log-search"), "").await?;
     Ok(())
+}
+
+/// The list of files is brought up to date beside the log, and nothing of the reader's is lost.
+async fn it_outlives_a_refresh(sandbox: &Sandbox, browser: &Browser, name: &str) -> Result<()> {
+    let new = format!("{name}.new");
+    sandbox.append(&new, b"")?;
+    let row = format!("[data-testid=\"row\"][data-key$=\"/{new}\"]");
+    browser.find(&format!("{} {row}", hook("table-files"))).await?;
+    let hits = "return document.querySelector('.log .hits').textContent;";
+    let hits = browser.script(hits).await?;
+    ensure!(hits == "2 / 2", "the search is at `{hits}`");
+    follows(browser, false).await
 }
 
 /// At the top older lines come, back to the first; what was in view stays there.

@@ -1,7 +1,8 @@
 //! Sandboxes over HTTP: browser → this node → agent, so that a browser never needs to reach an agent.
 //!
-//! The paths `browse`, `read` and `download` exist at an agent (`/files/…`) and at a master (`/ui/api/v1/agents/{id}/files/…`)
-//! with the same questions and answers, so one client serves both consoles; only its base address differs.
+//! The paths `browse` and `download` exist at an agent (`/files/…`) and at a master (`/ui/api/v1/agents/{id}/files/…`) with the same
+//! questions and answers, so one client serves both consoles; only its base address differs. Parts of files are read by
+//! `download` with a range, since the text of an agent's `read` has lost where its bytes were.
 
 use std::time::Duration;
 

@@ -30,7 +30,7 @@ pub(super) fn Viewer(
     follow_file(&file);
     view! {
         <section class="panel log" data-testid="log-view">
-            <Bar query=query entries=entries path=opened.path.clone() follow=follow wrap=wrap search=search/>
+            <Bar query=query entries=entries path=opened.path follow=follow wrap=wrap search=search/>
             <Lines file=file.clone() wrap=wrap search=search/>
             <Foot query=query file=file/>
         </section>
