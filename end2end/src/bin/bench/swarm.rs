@@ -26,6 +26,8 @@ const IMAGE: &str = "busybox";
 /// Ends at once when it is asked to.
 const COMMAND: &str = "trap 'exit 0' TERM; sleep 100000 & wait";
 const MEMORY_MIB: usize = 32;
+/// What an update adds to the environment of a service.
+const CHANGED: &str = "VERSION=2";
 const POLL: Duration = Duration::from_millis(10);
 const PATIENCE: Duration = Duration::from_secs(600);
 
@@ -207,6 +209,8 @@ struct Running<'a> {
     deployed: Deployed<'a>,
     /// How many are wanted.
     wanted: usize,
+    /// Whether they are to have the other environment.
+    is_changed: bool,
     /// Milliseconds of the start.
     took: f64,
 }
@@ -217,7 +221,7 @@ impl<'a> Running<'a> {
             Side::Ours(cluster) => start_ours(cluster, count).await?,
             Side::Swarm(engine) => start_swarm(engine, count, how).await?,
         };
-        Ok(Self { deployed, wanted: count, took })
+        Ok(Self { deployed, wanted: count, is_changed: false, took })
     }
 
     async fn scale(&mut self, count: usize) -> Result<()> {
@@ -233,12 +237,13 @@ impl<'a> Running<'a> {
 
     /// Gives all of them another environment.
     async fn change(&mut self) -> Result<()> {
+        self.is_changed = true;
         match &mut self.deployed {
             Deployed::Ours { authority, .. } => {
                 put(authority, &json!({"env": {"VERSION": "2"}})).await
             }
             Deployed::Swarm { engine, spec } => {
-                spec["TaskTemplate"]["ContainerSpec"]["Env"] = json!(["VERSION=2"]);
+                spec["TaskTemplate"]["ContainerSpec"]["Env"] = json!([CHANGED]);
                 update_service(engine, spec).await
             }
         }
@@ -261,6 +266,7 @@ impl<'a> Running<'a> {
         match &mut self.deployed {
             Deployed::Ours { events, .. } => events.deployed().await,
             Deployed::Swarm { .. } if self.wanted == 0 => Ok(()),
+            Deployed::Swarm { engine, .. } if self.is_changed => changed(engine, self.wanted).await,
             Deployed::Swarm { engine, .. } => runs(engine, self.wanted).await,
         }
     }
@@ -327,6 +333,24 @@ async fn runs(engine: &Engine, count: usize) -> Result<()> {
             return Ok(());
         }
         ensure!(start.elapsed() < PATIENCE, "{running} tasks run, not {count}");
+        tokio::time::sleep(POLL).await;
+    }
+}
+
+/// Waits until so many tasks of the changed service run: the count of all may hold one that has just ended.
+async fn changed(engine: &Engine, count: usize) -> Result<()> {
+    let start = Instant::now();
+    loop {
+        let tasks = engine.call("GET", "/tasks", &Value::Null).await?;
+        let is_new = |task: &&Value| {
+            task["Spec"]["ContainerSpec"]["Env"][0] == CHANGED
+                && task["Status"]["State"] == "running"
+        };
+        let running = tasks.as_array().map_or(0, |tasks| tasks.iter().filter(is_new).count());
+        if running == count {
+            return Ok(());
+        }
+        ensure!(start.elapsed() < PATIENCE, "{running} changed tasks run, not {count}");
         tokio::time::sleep(POLL).await;
     }
 }
