@@ -23,8 +23,8 @@ const COUNTS: [(usize, usize); 4] = [(1, 7), (10, 5), (50, 3), (100, 3)];
 const UPDATED: usize = 20;
 const UPDATES: usize = 3;
 const IMAGE: &str = "busybox";
-/// Ends at once when it is asked to.
-const COMMAND: &str = "trap 'exit 0' TERM; sleep 100000 & wait";
+/// Ends at once when it is asked to, once it has said that it is up.
+const COMMAND: &str = "trap 'exit 0' TERM; echo up; sleep 100000 & wait";
 const MEMORY_MIB: usize = 32;
 /// What an update adds to the environment of a service.
 const CHANGED: &str = "VERSION=2";
@@ -145,6 +145,20 @@ async fn holds(engine: &Engine, count: usize) -> Result<()> {
     }
 }
 
+/// Waits until every running container has said that it is up: a shell that has just been started does not hear that it is to end.
+async fn are_up(engine: &Engine) -> Result<()> {
+    let all = engine.call("GET", "/containers/json", &Value::Null).await?;
+    for container in all.as_array().into_iter().flatten() {
+        let id = container["Id"].as_str().context("a container without an id")?;
+        let (path, start) = (format!("/containers/{id}/logs?stdout=1"), Instant::now());
+        while !engine.text("GET", &path, &Value::Null).await?.contains("up") {
+            ensure!(start.elapsed() < PATIENCE, "a container does not come up");
+            tokio::time::sleep(POLL).await;
+        }
+    }
+    Ok(())
+}
+
 /// Waits for the ends of so many containers.
 async fn ended(ends: &mut Ends, count: usize) -> Result<()> {
     let ended = tokio::time::timeout(PATIENCE, ends.of(count)).await;
@@ -164,6 +178,7 @@ impl Side<'_> {
         holds(engine, 0).await?;
         let mut running = Running::start(self, count, &Value::Null).await?;
         samples.start.push(running.took);
+        are_up(engine).await?;
         let mut ends = engine.ends().await?;
         if count > 1 {
             let start = Instant::now();
@@ -185,12 +200,14 @@ impl Side<'_> {
     async fn update(&self, engine: &Engine, how: &Value) -> Result<f64> {
         holds(engine, 0).await?;
         let mut running = Running::start(self, UPDATED, how).await?;
+        are_up(engine).await?;
         let mut ends = engine.ends().await?;
         let start = Instant::now();
         running.change().await?;
         ended(&mut ends, UPDATED).await?;
         running.is_done().await?;
         let took = since(start);
+        are_up(engine).await?;
         running.destroy().await?;
         ended(&mut ends, UPDATED).await?;
         running.is_done().await?;
