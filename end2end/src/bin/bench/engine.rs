@@ -22,6 +22,12 @@ impl Engine {
 
     /// One request, which must be answered with success.
     pub(crate) async fn call(&self, method: &str, path: &str, body: &Value) -> Result<Value> {
+        let answer = self.text(method, path, body).await?;
+        Ok(serde_json::from_str(answer.trim()).unwrap_or(Value::Null))
+    }
+
+    /// The same, with the answer as it comes.
+    pub(crate) async fn text(&self, method: &str, path: &str, body: &Value) -> Result<String> {
         let mut stream =
             UnixStream::connect(&self.socket).await.context("no Docker engine answers")?;
         let body = if body.is_null() { String::new() } else { body.to_string() };
@@ -33,11 +39,11 @@ impl Engine {
         stream.write_all(request.as_bytes()).await?;
         let mut answer = Vec::new();
         stream.read_to_end(&mut answer).await?;
-        let answer = String::from_utf8(answer)?;
+        let answer = String::from_utf8_lossy(&answer);
         let (head, body) = answer.split_once("\r\n\r\n").context("the answer has no head")?;
         let status = head.split_whitespace().nth(1).context("the answer has no status")?;
         ensure!(status.starts_with('2'), "{method} {path} answers {status}: {body}");
-        Ok(serde_json::from_str(body.trim()).unwrap_or(Value::Null))
+        Ok(body.to_owned())
     }
 
     /// The ends of containers, from now on.

@@ -23,9 +23,11 @@ const COUNTS: [(usize, usize); 4] = [(1, 7), (10, 5), (50, 3), (100, 3)];
 const UPDATED: usize = 20;
 const UPDATES: usize = 3;
 const IMAGE: &str = "busybox";
-/// Ends at once when it is asked to.
-const COMMAND: &str = "trap 'exit 0' TERM; sleep 100000 & wait";
+/// Ends at once when it is asked to, once it has said that it is up.
+const COMMAND: &str = "trap 'exit 0' TERM; echo up; sleep 100000 & wait";
 const MEMORY_MIB: usize = 32;
+/// What an update adds to the environment of a service.
+const CHANGED: &str = "VERSION=2";
 const POLL: Duration = Duration::from_millis(10);
 const PATIENCE: Duration = Duration::from_secs(600);
 
@@ -143,6 +145,20 @@ async fn holds(engine: &Engine, count: usize) -> Result<()> {
     }
 }
 
+/// Waits until every running container has said that it is up: a shell that has just been started does not hear that it is to end.
+async fn are_up(engine: &Engine) -> Result<()> {
+    let all = engine.call("GET", "/containers/json", &Value::Null).await?;
+    for container in all.as_array().into_iter().flatten() {
+        let id = container["Id"].as_str().context("a container without an id")?;
+        let (path, start) = (format!("/containers/{id}/logs?stdout=1"), Instant::now());
+        while !engine.text("GET", &path, &Value::Null).await?.contains("up") {
+            ensure!(start.elapsed() < PATIENCE, "a container does not come up");
+            tokio::time::sleep(POLL).await;
+        }
+    }
+    Ok(())
+}
+
 /// Waits for the ends of so many containers.
 async fn ended(ends: &mut Ends, count: usize) -> Result<()> {
     let ended = tokio::time::timeout(PATIENCE, ends.of(count)).await;
@@ -162,6 +178,7 @@ impl Side<'_> {
         holds(engine, 0).await?;
         let mut running = Running::start(self, count, &Value::Null).await?;
         samples.start.push(running.took);
+        are_up(engine).await?;
         let mut ends = engine.ends().await?;
         if count > 1 {
             let start = Instant::now();
@@ -183,12 +200,14 @@ impl Side<'_> {
     async fn update(&self, engine: &Engine, how: &Value) -> Result<f64> {
         holds(engine, 0).await?;
         let mut running = Running::start(self, UPDATED, how).await?;
+        are_up(engine).await?;
         let mut ends = engine.ends().await?;
         let start = Instant::now();
         running.change().await?;
         ended(&mut ends, UPDATED).await?;
         running.is_done().await?;
         let took = since(start);
+        are_up(engine).await?;
         running.destroy().await?;
         ended(&mut ends, UPDATED).await?;
         running.is_done().await?;
@@ -207,6 +226,8 @@ struct Running<'a> {
     deployed: Deployed<'a>,
     /// How many are wanted.
     wanted: usize,
+    /// Whether they are to have the other environment.
+    is_changed: bool,
     /// Milliseconds of the start.
     took: f64,
 }
@@ -217,7 +238,7 @@ impl<'a> Running<'a> {
             Side::Ours(cluster) => start_ours(cluster, count).await?,
             Side::Swarm(engine) => start_swarm(engine, count, how).await?,
         };
-        Ok(Self { deployed, wanted: count, took })
+        Ok(Self { deployed, wanted: count, is_changed: false, took })
     }
 
     async fn scale(&mut self, count: usize) -> Result<()> {
@@ -233,12 +254,13 @@ impl<'a> Running<'a> {
 
     /// Gives all of them another environment.
     async fn change(&mut self) -> Result<()> {
+        self.is_changed = true;
         match &mut self.deployed {
             Deployed::Ours { authority, .. } => {
                 put(authority, &json!({"env": {"VERSION": "2"}})).await
             }
             Deployed::Swarm { engine, spec } => {
-                spec["TaskTemplate"]["ContainerSpec"]["Env"] = json!(["VERSION=2"]);
+                spec["TaskTemplate"]["ContainerSpec"]["Env"] = json!([CHANGED]);
                 update_service(engine, spec).await
             }
         }
@@ -261,6 +283,7 @@ impl<'a> Running<'a> {
         match &mut self.deployed {
             Deployed::Ours { events, .. } => events.deployed().await,
             Deployed::Swarm { .. } if self.wanted == 0 => Ok(()),
+            Deployed::Swarm { engine, .. } if self.is_changed => changed(engine, self.wanted).await,
             Deployed::Swarm { engine, .. } => runs(engine, self.wanted).await,
         }
     }
@@ -327,6 +350,24 @@ async fn runs(engine: &Engine, count: usize) -> Result<()> {
             return Ok(());
         }
         ensure!(start.elapsed() < PATIENCE, "{running} tasks run, not {count}");
+        tokio::time::sleep(POLL).await;
+    }
+}
+
+/// Waits until so many tasks of the changed service run: the count of all may hold one that has just ended.
+async fn changed(engine: &Engine, count: usize) -> Result<()> {
+    let start = Instant::now();
+    loop {
+        let tasks = engine.call("GET", "/tasks", &Value::Null).await?;
+        let is_new = |task: &&Value| {
+            task["Spec"]["ContainerSpec"]["Env"][0] == CHANGED
+                && task["Status"]["State"] == "running"
+        };
+        let running = tasks.as_array().map_or(0, |tasks| tasks.iter().filter(is_new).count());
+        if running == count {
+            return Ok(());
+        }
+        ensure!(start.elapsed() < PATIENCE, "{running} changed tasks run, not {count}");
         tokio::time::sleep(POLL).await;
     }
 }
