@@ -359,6 +359,10 @@ impl Containerizer for Docker {
 
     fn start<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<(), Error>> {
         async move {
+            // The engine would start it once more. A process of this agent before may have had it started and not have heard of that.
+            if self.has_begun(name).await? {
+                return Ok(());
+            }
             let operation = format!("start container `{name}`");
             self.call(&operation, self.config.call_timeout, async |client| {
                 client.start_container(name, None::<StartContainerOptions>).await

@@ -96,7 +96,7 @@ pub trait Containerizer: std::fmt::Debug + Send + Sync + 'static {
         Box::pin(async { Err(Error::Unsupported { what: "commands without a container" }) })
     }
 
-    /// Starts a made container; one that runs already is left alone.
+    /// Starts a made container; one that runs already, or has ended, is left alone.
     fn start<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<(), Error>>;
 
     /// Describes a container.

@@ -97,6 +97,12 @@ impl Docker {
         Ok(is_own.then_some(described.state.pid))
     }
 
+    /// Whether the container runs or has run.
+    pub(super) async fn has_begun(&self, name: &str) -> Result<bool, Error> {
+        let (_, Described { state, .. }) = self.describe(name).await?;
+        Ok(state.status != "created")
+    }
+
     /// How the container ended, `None` while it has not.
     pub(super) async fn exit(&self, name: &str) -> Result<Option<Exit>, Error> {
         let (_, Described { state, .. }) = self.describe(name).await?;

@@ -39,6 +39,18 @@ async fn an_agent_finds_its_own_containers_again_and_no_others() {
 }
 
 #[tokio::test]
+async fn a_container_that_has_run_is_not_started_again() {
+    let bench = Bench::new();
+    let spec = bench.shell("once", "echo run >> /mnt/mesos/sandbox/runs");
+    bench.docker.create(&spec).await.unwrap();
+    for _ in 0..3 {
+        bench.docker.start(&spec.name).await.unwrap();
+        bench.docker.wait(&spec.name).await;
+    }
+    assert_eq!(bench.read("runs"), "run\n");
+}
+
+#[tokio::test]
 async fn a_container_removed_by_hand_has_vanished() {
     let bench = Bench::new();
     let spec = bench.shell("removed", "sleep 60");

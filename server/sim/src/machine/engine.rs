@@ -184,7 +184,9 @@ impl World {
         let Some(container) = self.machines[machine].engine.containers.get_mut(name) else {
             return EngineAnswer::Unknown;
         };
-        if container.is_running() {
+        // What has run is left alone: who starts it looks first. Between that look and the order nothing is let happen here.
+        let is_ordered_once = self.options.bug != Some(Bug::EngineRestarts);
+        if container.is_running() || (is_ordered_once && container.state == FoundState::Exited) {
             return EngineAnswer::Done;
         }
         container.state = FoundState::Running;
