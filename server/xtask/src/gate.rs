@@ -9,7 +9,7 @@ use crate::{
     Failure, Result, Workspace,
     command::{line, run as execute, succeeds},
     engine::Engine,
-    images, machine, packages, tidy,
+    images, kernel, machine, packages, tidy,
     waiting::Stopwatch,
     web,
     workspace::Profile,
@@ -60,6 +60,10 @@ impl Gate<'_> {
             gate.ensure_nextest()?;
             Engine::ensure()
         })?;
+        if cfg!(target_arch = "x86_64") {
+            let kernel = self.step("a kernel for tests", |gate| kernel::ensure(gate.workspace))?;
+            self.environment.push(("EKIDEN_TEST_KERNEL", kernel.display().to_string()));
+        }
         if let Some(socket) = engine.socket() {
             self.environment.push(("DOCKER_HOST", format!("unix://{socket}")));
             // The same for the agents of the tests' clusters.

@@ -19,6 +19,7 @@ mod failure;
 mod fix;
 mod gate;
 mod images;
+mod kernel;
 mod machine;
 mod packages;
 mod simulation;

@@ -6,9 +6,10 @@ mod beside;
 mod commands;
 mod engine;
 mod faults;
-
 mod launch;
 mod options;
 mod output;
 mod recovery;
+#[cfg(target_arch = "x86_64")]
+mod unified;
 mod volumes;
