@@ -47,7 +47,7 @@ async fn a_container_that_has_run_is_not_started_again() {
         bench.docker.start(&spec.name).await.unwrap();
         bench.docker.wait(&spec.name).await;
     }
-    assert_eq!(bench.read("runs"), "run\n");
+    assert_eq!(bench.file("runs"), "run\n");
 }
 
 #[tokio::test]
