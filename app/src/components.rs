@@ -16,6 +16,7 @@ mod notice;
 mod preferences;
 mod status;
 mod time;
+mod title;
 mod toast;
 
 pub use app_status::{tone_of_app, word_of_app};
@@ -32,4 +33,5 @@ pub use list::{Find, ListLinks, Pager, SortHead, StateChips};
 pub use notice::{NoData, Skeleton, StaleNotice};
 pub use status::{Health, Status, TaskStatus, Tone, tone_of_task};
 pub use time::TimeAgo;
+pub use title::PageTitle;
 pub use toast::{ToastHost, Toasts};

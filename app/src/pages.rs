@@ -5,8 +5,8 @@ pub mod cluster;
 pub mod sandbox;
 
 use leptos::prelude::*;
-use leptos_meta::Title;
 
+use crate::components::PageTitle;
 use crate::i18n::ShellWords;
 
 /// An address that leads nowhere.
@@ -16,7 +16,7 @@ pub fn NotFound() -> impl IntoView {
     #[cfg(feature = "ssr")]
     answer_with(&crate::backend::ConsoleError::NotFound { what: String::new() });
     view! {
-        <Title text=words.not_found_title/>
+        <PageTitle text=words.not_found_title/>
         <div class="shell solo">
             <main class="main" id="main">
                 <section class="panel empty"><h1>{words.not_found_title}</h1><p>{words.not_found_text}</p></section>

@@ -27,6 +27,7 @@ use axum::middleware;
 use axum::response::Redirect;
 use axum::routing::get;
 use tokio_util::sync::CancellationToken;
+use tower_http::catch_panic::CatchPanicLayer;
 
 pub(crate) use events::{ChangeFeed, Changes};
 use files::Download;
@@ -141,5 +142,6 @@ fn router(
             api.merge(files).merge(events::routes(changes, stop)).fallback(api::unknown),
         )
         .route("/ui/api/{*path}", axum::routing::any(api::unknown))
+        .layer(CatchPanicLayer::new())
         .layer(middleware::map_response(security::harden))
 }

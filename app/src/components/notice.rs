@@ -1,11 +1,10 @@
 //! What stands where data is missing, late or old.
 
 use leptos::prelude::*;
-use leptos_meta::Title;
 
 use crate::backend::ConsoleError;
 use crate::boot::Boot;
-use crate::components::Icon;
+use crate::components::{Icon, PageTitle};
 use crate::i18n::{ShellWords, phrases};
 
 /// The very first load in a browser: the shape of a table, shown only when it takes longer than a blink.
@@ -52,7 +51,7 @@ pub fn NoData(
         if may_pass { words.no_data_title } else { words.not_found_title }
     };
     view! {
-        <Title text=title/>
+        <PageTitle text=title/>
         <div class="shell solo">
             <main class="main" id="main">
                 <section class="panel empty" data-testid="error-row" role="status">

@@ -10,7 +10,6 @@ mod log;
 mod viewer;
 
 use leptos::prelude::*;
-use leptos_meta::Title;
 use leptos_router::hooks::{use_location, use_params_map};
 use wire::console::{escape, query_pairs};
 
@@ -19,7 +18,7 @@ use self::viewer::Viewer;
 use crate::api;
 use crate::api::files::{Sandbox, SandboxQuery};
 use crate::boot::{Boot, ConsoleKind};
-use crate::components::{Crumb, Crumbs, Icon};
+use crate::components::{Crumb, Crumbs, Icon, PageTitle};
 use crate::format;
 use crate::i18n::{ClusterWords, ShellWords};
 use crate::live::{Live, live_page};
@@ -79,7 +78,7 @@ fn sandbox(query: Memo<SandboxQuery>, live: Live<Sandbox>) -> impl IntoView {
             .into_any()
     };
     view! {
-        <Title text=words.sandbox/>
+        <PageTitle text=words.sandbox/>
         <div class="shell solo">
             <main class="main" id="main">
                 <Head query=query/>

@@ -24,7 +24,11 @@ pub(crate) struct SampleCluster {
 }
 
 fn ready<'a, T: Send + 'a>(answer: Result<T, ConsoleError>) -> Answer<'a, T> {
-    Box::pin(async move { answer })
+    // As the real ones, it is not there at the first look.
+    Box::pin(async move {
+        tokio::task::yield_now().await;
+        answer
+    })
 }
 
 fn amount(cpus: f64, mem: f64, disk: f64) -> Amount {

@@ -82,6 +82,18 @@ async fn the_home_page_is_complete_without_javascript() {
     );
 }
 
+/// What a page is made of is looked for before it is made, on whichever thread; its title is written last.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn pages_that_are_made_at_once_all_have_their_title() {
+    let site = cluster();
+    let pages = (0..400).map(|_| tokio::spawn(get(site.clone(), "/", &[])));
+    for page in pages.collect::<Vec<_>>() {
+        let page = page.await.unwrap();
+        assert_eq!(page.status, StatusCode::OK);
+        assert_has(&page, &["<title>prod · Ekiden</title>"]);
+    }
+}
+
 #[tokio::test]
 async fn language_and_theme_come_from_the_request() {
     let page =

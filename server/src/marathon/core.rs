@@ -1,16 +1,14 @@
 //! The core in its driver: commands in, effects out.
 
-use std::sync::Arc;
-
-use marathon_core::effect::Call;
 use marathon_core::health::ProbeOrder;
 use marathon_core::{Command, Effect, Marathon, Snapshot};
 use model::{Instant, RecordWrite};
-use tokio::sync::{Notify, mpsc, watch};
-use tracing::{debug, error, warn};
+use tokio::sync::{mpsc, watch};
+use tracing::{debug, error};
 
 use super::event_stream::Events;
 use super::handle::Replies;
+use super::scheduler::Calls;
 use crate::driver;
 
 impl driver::Core for Marathon {
@@ -45,10 +43,8 @@ impl driver::Persisting for Effect {
 pub(super) struct Ports {
     pub(super) replies: Replies,
     pub(super) events: Events,
-    pub(super) calls: mpsc::Sender<Call>,
+    pub(super) calls: Calls,
     pub(super) probes: mpsc::Sender<ProbeOrder>,
-    /// Told when `calls` is full: the subscription starts anew and is reconciled.
-    pub(super) overrun: Arc<Notify>,
     pub(super) alarm: watch::Sender<Option<Instant>>,
 }
 
@@ -62,12 +58,7 @@ impl driver::Ports for Ports {
             Effect::WakeAt(at) => {
                 self.alarm.send_replace(Some(at));
             }
-            Effect::Call(call) => {
-                if self.calls.try_send(call).is_err() {
-                    warn!("too many calls wait for the Mesos master; subscribing anew");
-                    self.overrun.notify_one();
-                }
-            }
+            Effect::Call(call) => self.calls.push(call),
             Effect::Probe(order) => {
                 if self.probes.try_send(*order).is_err() {
                     debug!("too many health checks wait; one is put off");

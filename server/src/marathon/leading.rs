@@ -3,13 +3,12 @@
 //! Loaded is what was stored when the election was won. When leadership is lost, or a write fails, the core
 //! is dropped with everything speculative in it. While the lease has lapsed the core is kept and says nothing.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use coordination::{Election, Leadership, Session, SessionError};
 use marathon_core::{Command, Marathon, Start, records};
-use tokio::sync::{Notify, mpsc, watch};
+use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
@@ -19,14 +18,12 @@ use super::core::Ports;
 use super::event_stream::Events;
 use super::handle::Replies;
 use super::prober;
-use super::scheduler::Scheduler;
+use super::scheduler::{self, Scheduler};
 use crate::clock::Clock;
 use crate::driver::{self, Fenced};
 
 /// Commands that wait for the core; whoever brings one more waits.
 const INBOX: usize = 4_096;
-/// Calls that wait for the master.
-const CALLS: usize = 16_384;
 /// Pause before standing again after a failed campaign.
 const PAUSE: Duration = Duration::from_millis(250);
 /// Pause before standing again when the records could not be read.
@@ -109,16 +106,14 @@ impl Candidate {
 
     async fn run_core(&self, core: Marathon, leadership: &Leadership) {
         let (handle, inbox) = driver::channel(&core, INBOX, leadership.lease());
-        let (calls, outgoing) = mpsc::channel(CALLS);
+        let (calls, outgoing) = scheduler::calls();
         let (probes, questions) = mpsc::channel(prober::QUEUE);
         let (alarm, due) = watch::channel(None);
-        let overrun = Arc::new(Notify::new());
         let ports = Ports {
             replies: self.replies.clone(),
             events: self.events.clone(),
             calls,
             probes,
-            overrun: Arc::clone(&overrun),
             alarm,
         };
         let scheduler = Scheduler {
@@ -126,7 +121,6 @@ impl Candidate {
             core: handle.clone(),
             master: self.session.leader(Election::Mesos),
             calls: outgoing,
-            overrun,
         };
         let journal = Fenced::new(self.session.clone(), leadership);
         let clock = self.clock;

@@ -1,25 +1,27 @@
 //! The client of the scheduler API: one subscription to the leading Mesos master (mesos.md §4).
 //!
 //! Protobuf both ways. Calls go out one after the other, so the master sees them in the core's order. Whatever
-//! goes wrong ends the subscription; the next one begins with a reconciliation, which mends what was lost.
+//! goes wrong ends the subscription; the next one begins with a reconciliation, which mends what was lost. A master that
+//! is too busy for a call is asked again, with the subscription kept.
 
+mod calls;
 mod connection;
 mod master;
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use coordination::Lease;
-use marathon_core::effect::Call;
 use marathon_core::scheduler_api::{call_to_v1, offer_from_v1, status_from_v1};
 use marathon_core::{Command, Marathon};
 use model::{FrameworkId, OfferId};
-use tokio::sync::{Notify, mpsc, watch};
+use tokio::sync::watch;
 use tracing::{debug, info, warn};
 use wire::mesos::v1;
 use wire::mesos::v1::scheduler::event::Type;
 
+use self::calls::Backlog;
+pub(super) use self::calls::{Calls, Outgoing, calls};
 use self::connection::{Connection, ConnectionError, Subscription};
 use super::config::MarathonConfig;
 use crate::driver;
@@ -28,6 +30,8 @@ use crate::driver;
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 /// The longest pause between attempts to subscribe.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// The longest pause between attempts to send a call to a busy master.
+const LONGEST_BUSY_PAUSE: Duration = Duration::from_secs(1);
 /// Heartbeats that may be missed.
 const HEARTBEATS: f64 = 5.0;
 /// The heartbeat interval until the master has named one.
@@ -41,8 +45,7 @@ pub(super) struct Scheduler {
     pub(super) core: driver::Handle<Marathon>,
     /// The content of the leading master's election node.
     pub(super) master: watch::Receiver<Option<Bytes>>,
-    pub(super) calls: mpsc::Receiver<Call>,
-    pub(super) overrun: Arc<Notify>,
+    pub(super) calls: Outgoing,
 }
 
 /// Why a subscription ended.
@@ -54,8 +57,6 @@ enum Ended {
     Refused(String),
     #[error("another master leads")]
     MasterChanged,
-    #[error("too many calls were waiting")]
-    Overrun,
     #[error("the core has ended")]
     NoCore,
 }
@@ -106,7 +107,7 @@ impl Scheduler {
         let stream_id = subscription.stream_id.clone();
         let (core, calls) = (self.core.clone(), &mut self.calls);
         let lease = core.lease().clone();
-        let reading = read(subscription, connection.address(), core, accepted);
+        let reading = read(subscription, connection.address(), core, accepted, calls.backlog());
         let sending = async {
             let id = accepted_id.wait_for(Option::is_some).await.ok().and_then(|id| id.clone());
             let Some(id) = id else { return std::future::pending().await };
@@ -115,7 +116,6 @@ impl Scheduler {
         let ended = tokio::select! {
             ended = reading => ended,
             ended = sending => ended,
-            () = self.overrun.notified() => Ended::Overrun,
             () = changed(&mut self.master, address) => Ended::MasterChanged,
         };
         (accepted_id.borrow().is_some(), ended)
@@ -138,6 +138,7 @@ async fn read(
     address: &str,
     core: driver::Handle<Marathon>,
     accepted: watch::Sender<Option<FrameworkId>>,
+    mut backlog: Backlog,
 ) -> Ended {
     let mut silence = Duration::from_secs_f64(HEARTBEATS * HEARTBEAT_SECONDS);
     loop {
@@ -170,6 +171,8 @@ async fn read(
             info!(framework.id = %framework, master = %address, "subscribed to the Mesos master `{address}`");
             accepted.send_replace(Some(framework));
         }
+        // Calls are sent from the first event on.
+        backlog.is_short().await;
     }
 }
 
@@ -210,18 +213,39 @@ async fn send(
     connection: &Connection,
     stream_id: &str,
     framework: &FrameworkId,
-    calls: &mut mpsc::Receiver<Call>,
+    calls: &mut Outgoing,
 ) -> Ended {
-    while let Some(call) = calls.recv().await {
-        // What the core released before may be sent only while it holds its lease.
-        lease.held().await;
+    while let Some(call) = calls.next().await {
         let message = call_to_v1(&call, framework);
         debug!(?call, "calling the Mesos master");
-        if let Err(error) = connection.call(stream_id, &message).await {
+        if let Err(error) = send_one(lease, connection, stream_id, &message).await {
             return error.into();
         }
     }
     Ended::NoCore
+}
+
+/// Sends one call, again and again while the master is too busy to take it.
+async fn send_one(
+    lease: &Lease,
+    connection: &Connection,
+    stream_id: &str,
+    call: &v1::scheduler::Call,
+) -> Result<(), ConnectionError> {
+    let mut pause = FIRST_PAUSE;
+    loop {
+        // What the core released before may be sent only while it holds its lease.
+        lease.held().await;
+        match connection.call(stream_id, call).await {
+            // It was not taken. Whoever reads the events sees when the master is gone for good.
+            Err(error) if error.is_busy() => {
+                warn!("the Mesos master does not take a call yet: {error}");
+            }
+            outcome => return outcome,
+        }
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(LONGEST_BUSY_PAUSE);
+    }
 }
 
 /// The SUBSCRIBE call (marathon.md §9).

@@ -1,6 +1,7 @@
 //! The whole service against a master of the test's own, over HTTP, with records on disk.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use axum::Router;
@@ -39,6 +40,8 @@ struct Master {
     calls: mpsc::UnboundedSender<(String, Call)>,
     /// The sending side of the newest event stream.
     stream: Mutex<Option<mpsc::UnboundedSender<Event>>>,
+    /// So many calls are refused before one is taken.
+    is_busy_for: AtomicUsize,
 }
 
 struct Cluster {
@@ -60,6 +63,12 @@ async fn scheduler_api(
     let call = Call::decode(body).unwrap();
     let stream_id = headers.get("mesos-stream-id").map(|id| id.to_str().unwrap().to_owned());
     if call.r#type() != CallType::Subscribe {
+        let left = master
+            .is_busy_for
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1));
+        if left.is_ok() {
+            return (StatusCode::SERVICE_UNAVAILABLE, "Too many calls are waiting").into_response();
+        }
         master.calls.send((stream_id.unwrap(), call)).unwrap();
         return StatusCode::ACCEPTED.into_response();
     }
@@ -86,7 +95,8 @@ impl Cluster {
         boot_clock: Arc<dyn Fn() -> Instant + Send + Sync>,
     ) -> Self {
         let (calls, received) = mpsc::unbounded_channel();
-        let master = Arc::new(Master { calls, stream: Mutex::new(None) });
+        let master =
+            Arc::new(Master { calls, stream: Mutex::new(None), is_busy_for: AtomicUsize::new(0) });
         let router = Router::new()
             .route("/api/v1/scheduler", post(scheduler_api))
             .with_state(master.clone());
@@ -245,5 +255,23 @@ async fn a_broken_stream_is_subscribed_to_anew_and_reconciled() {
     cluster.call(CallType::Reconcile).await;
     cluster.until("registered again", |snapshot| snapshot.master.is_some()).await;
     assert_eq!(cluster.service.handle.leader().as_deref(), Some("127.0.0.1:8080"));
+    cluster.stop().await;
+}
+
+#[tokio::test]
+async fn a_master_that_is_too_busy_is_asked_again_and_the_subscription_stays() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut cluster = Cluster::start(folder.path()).await;
+    cluster.master.is_busy_for.store(4, Ordering::Relaxed);
+    cluster.subscribed().await;
+    // The calls come in their order, none is missing, and no SUBSCRIBE is among them.
+    let mut calls = Vec::new();
+    while calls.last() != Some(&CallType::Reconcile) {
+        let call = tokio::time::timeout(PATIENCE, cluster.calls.recv()).await.unwrap().unwrap();
+        calls.push(call.1.r#type());
+    }
+    assert!(!calls.contains(&CallType::Subscribe), "{calls:?}");
+    assert_eq!(cluster.master.is_busy_for.load(Ordering::Relaxed), 0);
+    assert!(cluster.service.handle.snapshot().unwrap().master.is_some());
     cluster.stop().await;
 }

@@ -1,6 +1,7 @@
 //! One leadership: the driver's handle and everything that ends with it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use coordination::Storage;
 use master_core::{Command, Master, Reply, Snapshot};
@@ -15,6 +16,9 @@ use super::streams::Streams;
 use super::timers::Timers;
 use crate::clock::Clock;
 use crate::driver::{Busy, Handle};
+
+/// How long a call waits for room among the commands.
+const ROOM_WAIT: Duration = Duration::from_secs(5);
 
 /// What HTTP handlers and links use while this process leads.
 #[derive(Debug)]
@@ -78,13 +82,15 @@ impl Leading {
     /// Makes a call and waits for its reply.
     ///
     /// # Errors
-    /// When too many calls wait already, or the leadership is over.
+    /// When too many commands wait for longer than [`ROOM_WAIT`], or the leadership is over.
     pub(crate) async fn call(
         &self,
         command: impl FnOnce(RequestId) -> Command,
     ) -> Result<Reply, Busy> {
         let (request, reply) = self.replies.expect();
-        if let Err(busy) = self.handle.try_send(self.stamp(command(request))) {
+        let sending = self.send(command(request));
+        let sent = tokio::time::timeout(ROOM_WAIT, sending).await.unwrap_or(Err(Busy::Full));
+        if let Err(busy) = sent {
             self.replies.forget(request);
             return Err(busy);
         }

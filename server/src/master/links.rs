@@ -19,6 +19,7 @@ use wire::link::{AgentFrame, Disjointed, Joiner, MAX_FRAME, MasterFrame};
 use wire::recordio;
 
 use super::leading::Leading;
+use super::streams::Sent;
 
 /// Frames that wait for a slow agent.
 const QUEUE: usize = 8_192;
@@ -41,14 +42,15 @@ impl Links {
         (id, receiver)
     }
 
-    /// Queues a frame. False when the link is not open, or was too slow and is closed now.
-    pub(crate) fn send(&self, id: LinkId, frame: Box<MasterFrame>) -> bool {
+    /// Queues a frame.
+    pub(crate) fn send(&self, id: LinkId, frame: Box<MasterFrame>) -> Sent {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_sent = open.get(&id).is_some_and(|sender| sender.try_send(frame).is_ok());
-        if !is_sent {
-            open.remove(&id);
+        let Some(sender) = open.get(&id) else { return Sent::NotOpen };
+        if sender.try_send(frame).is_ok() {
+            return Sent::Queued;
         }
-        is_sent
+        open.remove(&id);
+        Sent::Overrun
     }
 
     /// Ends a link after what is queued.

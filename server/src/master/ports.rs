@@ -5,6 +5,7 @@ use std::sync::Arc;
 use master_core::{Command, Effect};
 
 use super::leading::Leading;
+use super::streams::Sent;
 use crate::driver::Ports;
 
 /// The outside of one leadership.
@@ -26,13 +27,14 @@ impl Ports for MasterPorts {
         match effect {
             Effect::Reply { to, reply } => leading.replies.deliver(to, reply),
             Effect::SendEvent { stream, event } => {
-                if !leading.streams.send(&stream, event) {
+                // One command for what ends here, however many events follow; who ends by himself tells it.
+                if leading.streams.send(&stream, event) == Sent::Overrun {
                     leading.send_soon(Command::StreamClosed { stream });
                 }
             }
             Effect::CloseStream { stream } => leading.streams.close(&stream),
             Effect::SendFrame { link, frame } => {
-                if !leading.links.send(link, frame) {
+                if leading.links.send(link, frame) == Sent::Overrun {
                     leading.send_soon(Command::LinkClosed { link });
                 }
             }

@@ -1,7 +1,6 @@
 //! One application: `/ui/apps/<id>` and its tabs.
 
 use leptos::prelude::*;
-use leptos_meta::Title;
 use leptos_router::hooks::use_location;
 use wire::console::{AppDetail, AppStatus, Tally, Topic};
 
@@ -15,7 +14,9 @@ use super::place::{self, AppPlace, Tab};
 use crate::api;
 use crate::api::apps::Change;
 use crate::boot::Boot;
-use crate::components::{Crumb, Crumbs, HealthBar, Icon, Legs, Toasts, segment_word, segments};
+use crate::components::{
+    Crumb, Crumbs, HealthBar, Icon, Legs, PageTitle, Toasts, segment_word, segments,
+};
 use crate::i18n::AppWords;
 use crate::i18n::apps::phrases;
 use crate::live::{Live, live_page};
@@ -59,7 +60,7 @@ fn page(live: Live<Option<AppDetail>>, id: Memo<String>, tab: Memo<Tab>) -> impl
 fn Gone(id: Memo<String>) -> impl IntoView {
     let words = AppWords::here();
     view! {
-        <Title text=words.gone/>
+        <PageTitle text=words.gone/>
         <div class="shell solo">
             <main class="main" id="main">
                 <section class="panel empty" data-testid="error-row">
@@ -90,7 +91,7 @@ fn Present(detail: Memo<AppDetail>, id: Memo<String>, tab: Memo<Tab>) -> impl In
         Tab::Debug => view! { <Debug detail=detail/> }.into_any(),
     };
     view! {
-        <Title text=title/>
+        <PageTitle text=title/>
         <div class="shell solo">
             <main class="main" id="main">
                 {crumbs}

@@ -1,7 +1,6 @@
 //! Running deployments: `/ui/deployments`.
 
 use leptos::prelude::*;
-use leptos_meta::Title;
 use wire::console::{ActionRow, DeploymentList, DeploymentRow, Topic};
 
 use super::actions::ActionDialogs;
@@ -9,7 +8,7 @@ use super::modal::Modal;
 use super::place;
 use crate::api;
 use crate::boot::Boot;
-use crate::components::{CopyButton, Icon, Leg, Legs, TimeAgo, legs};
+use crate::components::{CopyButton, Icon, Leg, Legs, PageTitle, TimeAgo, legs};
 use crate::i18n::AppWords;
 use crate::i18n::apps::phrases;
 use crate::live::{Live, live_page};
@@ -44,7 +43,7 @@ fn page(live: Live<DeploymentList>) -> impl IntoView {
     };
     let count = move || rows.with(Vec::len);
     view! {
-        <Title text=words.deployments/>
+        <PageTitle text=words.deployments/>
         <div class="shell solo">
             <main class="main" id="main">
                 <div class="page-head"><h1>{words.deployments}</h1><span class="muted">{count}</span></div>

@@ -1,7 +1,6 @@
 //! Applications: `/ui/apps`.
 
 use leptos::prelude::*;
-use leptos_meta::Title;
 use leptos_router::hooks::use_location;
 use wire::console::{AppHealth, AppList, AppRow, AppStatus, AppsQuery, StateCount, Topic};
 
@@ -12,7 +11,8 @@ use super::place;
 use crate::api;
 use crate::boot::Boot;
 use crate::components::{
-    Command, Find, HealthBar, Icon, ListLinks, Pager, Status, Tone, tone_of_app, word_of_app,
+    Command, Find, HealthBar, Icon, ListLinks, PageTitle, Pager, Status, Tone, tone_of_app,
+    word_of_app,
 };
 use crate::format;
 use crate::i18n::AppWords;
@@ -59,7 +59,7 @@ fn list(live: Live<AppList>) -> impl IntoView {
         rows.with(|rows| rows.iter().find(|row| row.id == app).map_or(1, |row| row.tally.wanted))
     });
     view! {
-        <Title text=words.applications/>
+        <PageTitle text=words.applications/>
         {notice}
         {full}
         <div class="shell">

@@ -1,7 +1,6 @@
 //! One agent: `/ui/agents/:id`.
 
 use leptos::prelude::*;
-use leptos_meta::Title;
 use leptos_router::hooks::use_params_map;
 use wire::console::{AgentDetail, Amount, FrameworkRow, TaskScope, Topic};
 
@@ -10,7 +9,7 @@ use super::frameworks::FrameworkTable;
 use super::home::TaskNumbers;
 use super::tasks::PlainTaskTable;
 use crate::api;
-use crate::components::{CopyButton, Crumb, Crumbs, Status, TimeAgo};
+use crate::components::{CopyButton, Crumb, Crumbs, PageTitle, Status, TimeAgo};
 use crate::format;
 use crate::i18n::ClusterWords;
 use crate::live::{Live, live_page};
@@ -33,7 +32,7 @@ fn agent(live: Live<AgentDetail>) -> impl IntoView {
         view! { <Crumbs steps=vec![Crumb::link(words.master, "/"), Crumb::link(words.agents, "/ui/agents"), Crumb::here(here)]/> }
     };
     view! {
-        <Title text=host/>
+        <PageTitle text=host/>
         <div class="shell wide">
             <AgentFacts live=live/>
             <main class="main" id="main">

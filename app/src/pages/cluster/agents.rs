@@ -1,14 +1,13 @@
 //! Agents: `/ui/agents`.
 
 use leptos::prelude::*;
-use leptos_meta::Title;
 use wire::console::{AgentRow, AgentState, Page, Topic};
 
 use super::links;
 use crate::api;
 use crate::components::{
-    CopyButton, Crumb, Crumbs, Find, ListLinks, Pager, ResourceBar, SortHead, StateChips, Status,
-    TimeAgo, Tone,
+    CopyButton, Crumb, Crumbs, Find, ListLinks, PageTitle, Pager, ResourceBar, SortHead,
+    StateChips, Status, TimeAgo, Tone,
 };
 use crate::format;
 use crate::i18n::ClusterWords;
@@ -62,7 +61,7 @@ fn agents(live: Live<Page<AgentRow>>) -> impl IntoView {
         _ => None,
     };
     view! {
-        <Title text=words.agents/>
+        <PageTitle text=words.agents/>
         <div class="shell solo">
             <main class="main" id="main">
                 <Crumbs steps=vec![Crumb::link(words.master, "/"), Crumb::here(words.agents)]/>

@@ -1,11 +1,10 @@
 //! Frameworks: `/ui/frameworks`.
 
 use leptos::prelude::*;
-use leptos_meta::Title;
 use wire::console::{FrameworkRow, Frameworks, Page, Topic};
 
 use crate::api;
-use crate::components::{CopyButton, Crumb, Crumbs, Find, ListLinks, TimeAgo};
+use crate::components::{CopyButton, Crumb, Crumbs, Find, ListLinks, PageTitle, TimeAgo};
 use crate::format;
 use crate::i18n::ClusterWords;
 use crate::live::{Live, Rows, live_page};
@@ -28,7 +27,7 @@ fn frameworks(live: Live<Frameworks>) -> impl IntoView {
         live.pick(move |all| pick(all).rows.clone())
     };
     view! {
-        <Title text=words.frameworks/>
+        <PageTitle text=words.frameworks/>
         <div class="shell solo">
             <main class="main" id="main">
                 <Crumbs steps=vec![Crumb::link(words.master, "/"), Crumb::here(words.frameworks)]/>

@@ -1,7 +1,6 @@
 //! The cluster's home page: facts beside the tables of tasks.
 
 use leptos::prelude::*;
-use leptos_meta::Title;
 use leptos_router::hooks::use_location;
 use wire::console::{Amount, Home, Overview, TaskCounts, TaskScope, Topic};
 
@@ -9,7 +8,7 @@ use super::tasks::TaskTable;
 use crate::api;
 use crate::api::cluster::HomeQuery;
 use crate::boot::Boot;
-use crate::components::{CopyButton, Icon, TimeAgo};
+use crate::components::{CopyButton, Icon, PageTitle, TimeAgo};
 use crate::format;
 use crate::i18n::{ClusterWords, ShellWords, phrases};
 use crate::live::{Live, live_page};
@@ -37,7 +36,7 @@ fn home(live: Live<Home>) -> impl IntoView {
     };
     let id = Memo::new(move |_| overview.with(|facts| facts.master_id.clone()));
     view! {
-        <Title text=title/>
+        <PageTitle text=title/>
         <Notices facts=overview/>
         <div class="shell wide">
             <Facts facts=overview/>

@@ -1,5 +1,5 @@
-//! A data folder of a large cluster, written by the platform's own code: Marathon's core decides what is stored, the
-//! replicated log stores it.
+//! A data folder of a large cluster, written by the platform's own code: Marathon's core decides what is stored of apps
+//! and instances, the replicated log stores it. The master's records say that the agents have been admitted.
 
 use std::collections::VecDeque;
 use std::path::Path;
@@ -13,11 +13,14 @@ use marathon_core::effect::Call;
 use marathon_core::offer::Offer;
 use marathon_core::run_spec::{RunSpec, read};
 use marathon_core::{Command, Effect, Marathon, Settings, Start};
+use master_core::record::{AgentRecord, Standing};
 use model::{
     AgentId, Attributes, FrameworkId, Instant, OfferId, RecordWrite, RequestId, Resources, Role,
     TaskId, TaskState, Timestamp,
 };
 use serde_json::json;
+use wire::link::AgentDescription;
+use wire::mesos::v1;
 
 /// Instances of each app.
 pub(crate) const INSTANCES: u32 = 5;
@@ -33,6 +36,7 @@ pub(crate) async fn write(folder: &Path, apps: u32) -> Result<()> {
     let config = Config::new(NodeId(1), folder, || Timestamp::from_millis(WALL_MS));
     let node = Node::start(config).await?;
     let session = node.session();
+    admit_agents(&session).await?;
     let leadership = session.campaign(Election::Marathon, "127.0.0.1:8080".into()).await?;
     let mut cluster = Cluster::new(session, leadership)?;
     cluster.subscribe().await?;
@@ -43,6 +47,35 @@ pub(crate) async fn write(folder: &Path, apps: u32) -> Result<()> {
     cluster.finish().await?;
     node.shutdown().await;
     Ok(())
+}
+
+/// Stores the agents as a master does that has admitted them: one that is started over them waits for them, and says
+/// nothing of their tasks until then.
+async fn admit_agents(session: &Session) -> Result<()> {
+    let leadership = session.campaign(Election::Mesos, "{}".into()).await?;
+    let admitted_at = Timestamp::from_millis(WALL_MS);
+    let records = (0..AGENTS).map(|agent| {
+        let (host, port) = (format!("host{agent}"), 5051);
+        let description = AgentDescription {
+            info: v1::AgentInfo {
+                hostname: host.clone(),
+                port: Some(port),
+                ..v1::AgentInfo::default()
+            },
+            address: v1::Address { hostname: Some(host), ip: Some("127.0.0.1".to_owned()), port },
+            version: "1.11.0".to_owned(),
+            ..AgentDescription::default()
+        };
+        let (id, nonce) = (agent_id(agent), format!("nonce{agent}").into());
+        AgentRecord { id, description, nonce, admitted_at, standing: Standing::Admitted }.put()
+    });
+    session.propose(&leadership.fence, records.collect()).await.await?;
+    leadership.resign().await;
+    Ok(())
+}
+
+fn agent_id(agent: usize) -> AgentId {
+    AgentId::new(format!("S{agent}"))
 }
 
 /// The name of an app.
@@ -131,7 +164,7 @@ impl Cluster {
         self.minted += 1;
         Offer {
             id: OfferId::new(format!("O{}", self.minted)),
-            agent: AgentId::new(format!("S{agent}")),
+            agent: agent_id(agent),
             host: format!("host{agent}").into(),
             resources: self.total.clone(),
             attributes: Arc::new(Attributes::default()),

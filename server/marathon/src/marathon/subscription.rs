@@ -16,6 +16,9 @@ use crate::instance::{Condition, Task};
 use crate::records::{self, Path};
 use crate::timers::Timer;
 
+/// Tasks that one call asks for: a call of the master's may have 16 MiB.
+const ASKED_AT_ONCE: usize = 10_000;
+
 /// Where we stand with the master.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Subscription {
@@ -156,8 +159,10 @@ impl Marathon {
             return;
         }
         let asked = self.subscription.unconfirmed.iter();
-        let asked = asked.map(|(task, agent)| (task.clone(), Some(agent.clone()))).collect();
-        self.call(Call::Reconcile(asked));
+        let asked = asked.map(|(task, agent)| (task.clone(), Some(agent.clone())));
+        for asked in asked.collect::<Vec<_>>().chunks(ASKED_AT_ONCE) {
+            self.call(Call::Reconcile(asked.to_vec()));
+        }
         let delay = self.subscription.confirmation_delay;
         self.subscription.confirmation_delay =
             (delay * 2).min(self.settings.reconciliation_initial_delay);

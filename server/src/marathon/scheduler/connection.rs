@@ -52,6 +52,13 @@ pub(super) enum ConnectionError {
     Event(#[from] prost::DecodeError),
 }
 
+impl ConnectionError {
+    /// Whether the master has taken nothing for the moment.
+    pub(super) fn is_busy(&self) -> bool {
+        matches!(self, Self::Status { status: StatusCode::SERVICE_UNAVAILABLE, .. })
+    }
+}
+
 /// One master; calls share its kept-alive connections.
 pub(super) struct Connection {
     client: Client<HttpConnector, Full<Bytes>>,

@@ -10,13 +10,13 @@ use axum::response::Response;
 use bytes::{Bytes, BytesMut};
 use futures_util::stream;
 use master_core::{Command, StreamId};
-use tokio::sync::mpsc;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 use wire::mesos::v1::scheduler::{Event, event};
 
 use super::STREAM_ID;
 use super::media::Media;
 use crate::master::leading::Leading;
+use crate::master::streams::Events;
 
 /// Events that are put into one chunk at most.
 const CHUNK: usize = 256;
@@ -26,10 +26,9 @@ struct Reading {
     leading: Arc<Leading>,
     id: StreamId,
     media: Media,
-    events: mpsc::Receiver<Arc<Event>>,
+    events: Events,
     /// Beats from the moment of SUBSCRIBED on.
     heartbeats: Option<Interval>,
-    waiting: Vec<Arc<Event>>,
 }
 
 impl Drop for Reading {
@@ -44,10 +43,10 @@ pub(super) fn response(
     leading: Arc<Leading>,
     id: StreamId,
     media: Media,
-    events: mpsc::Receiver<Arc<Event>>,
+    events: Events,
 ) -> Response {
     let header = HeaderValue::try_from(id.as_str());
-    let reading = Reading { leading, id, media, events, heartbeats: None, waiting: Vec::new() };
+    let reading = Reading { leading, id, media, events, heartbeats: None };
     let chunks = stream::unfold(reading, |mut reading| async move {
         let chunk = reading.next().await?;
         Some((Ok::<_, Infallible>(chunk), reading))
@@ -74,11 +73,8 @@ impl Reading {
                 };
                 self.media.write(&heartbeat, &mut chunk);
             }
-            taken = self.events.recv_many(&mut self.waiting, CHUNK) => {
-                if taken == 0 {
-                    return None;
-                }
-                for event in self.waiting.drain(..) {
+            events = self.events.next(CHUNK) => {
+                for event in events {
                     self.media.write(&event, &mut chunk);
                     if let Some(subscribed) = &event.subscribed {
                         self.heartbeats = Some(heartbeats(subscribed.heartbeat_interval_seconds()));
@@ -88,6 +84,9 @@ impl Reading {
                         };
                         self.media.write(&beat, &mut chunk);
                     }
+                }
+                if chunk.is_empty() {
+                    return None;
                 }
             }
         }
