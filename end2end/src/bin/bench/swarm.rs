@@ -5,6 +5,7 @@
 //! `status_update_event`s, the swarm's count of running tasks); an end is over when the engine has seen the last container end, and ours
 //! also not before the deployment has succeeded.
 
+use std::io::Write as _;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
@@ -79,13 +80,13 @@ async fn compare(own: &OwnEngine, most: Option<usize>) -> Result<Vec<Row>> {
         let [ours, swarm] = both;
         let goal = |times| format!("goal {times} x");
         let what = format!("{count} containers started");
-        rows.push(row(what, ours.start, swarm.start, &goal("1.0")));
+        rows.push(row(what, ours.start, swarm.start, &goal("1.0"))?);
         if count > 1 {
             let what = format!("{count} containers scaled down to {}", half(count));
-            rows.push(row(what, ours.scale, swarm.scale, &goal("0.4")));
+            rows.push(row(what, ours.scale, swarm.scale, &goal("0.4"))?);
         }
         let what = format!("{} containers destroyed", half(count));
-        rows.push(row(what, ours.destroy, swarm.destroy, &goal("0.4")));
+        rows.push(row(what, ours.destroy, swarm.destroy, &goal("0.4"))?);
     }
     rows.extend(updates(&sides, &engine, most.map_or(UPDATES, |_| 1)).await?);
     Ok(rows)
@@ -105,21 +106,21 @@ async fn updates(sides: &[Side<'_>; 2], engine: &Engine, rounds: usize) -> Resul
     let [ours, by_default, at_once] = samples;
     let what = format!("{UPDATED} containers updated, the new ones first");
     let fast = format!("goal 0.3 x; all at once, the new ones first: {}", median(at_once));
-    Ok(vec![row(what, ours, by_default, &fast)])
+    Ok(vec![row(what, ours, by_default, &fast)?])
 }
 
-fn row(what: String, ours: Vec<f64>, swarm: Vec<f64>, more: &str) -> Row {
+/// A row, which is told at once: the whole takes long.
+fn row(what: String, ours: Vec<f64>, swarm: Vec<f64>, more: &str) -> Result<Row> {
     let middle = |samples: &[f64]| {
         let mut sorted = samples.to_vec();
         sorted.sort_by(f64::total_cmp);
         sorted[sorted.len() / 2]
     };
     let ratio = middle(&ours) / middle(&swarm);
-    Row {
-        what,
-        ours: format!("{}, {ratio:.2} x", median(ours)),
-        floor: format!("Docker Swarm: {}; {more}", median(swarm)),
-    }
+    let ours = format!("{}, {ratio:.2} x", median(ours));
+    let floor = format!("Docker Swarm: {}; {more}", median(swarm));
+    writeln!(std::io::stderr(), "{what}: {ours}; {floor}")?;
+    Ok(Row { what, ours, floor })
 }
 
 /// What is left of so many after they were scaled down.

@@ -27,11 +27,10 @@ fn told(agent: &pb::AgentId, description: link::AgentDescription) -> AgentFrame 
     AgentFrame { epoch: 0, link: 0, body }
 }
 
-#[tokio::test]
-async fn ten_thousand_tasks_come_back_with_their_agent_and_none_is_lost() {
-    let cluster = cluster().await;
+/// Registers an agent, subscribes, and lets the agent come back with its tasks.
+async fn with_tasks(cluster: &Cluster) -> (Agent, String, Events) {
     let _first = cluster.agent().await;
-    let (_stream, mut events) = cluster.subscribe(PROTOBUF).await;
+    let (stream, mut events) = cluster.subscribe(PROTOBUF).await;
     events.next().await.subscribed.unwrap();
     let state = cluster.until(|state| !state.agents.is_empty()).await;
     let known = state.agents.values().next().unwrap();
@@ -46,9 +45,44 @@ async fn ten_thousand_tasks_come_back_with_their_agent_and_none_is_lost() {
     }
     let answer = agent.next().await.body;
     assert!(matches!(answer, Some(master_frame::Body::Reregistered(_))), "{answer:?}");
-    let state =
-        cluster.until(|state| state.agents.values().all(|agent| agent.tasks.len() == TASKS)).await;
-    assert_eq!(state.agents.len(), 1);
+    let has_all = |state: &Snapshot| state.agents.values().all(|agent| agent.tasks.len() == TASKS);
+    assert_eq!(cluster.until(has_all).await.agents.len(), 1);
+    (agent, stream, events)
+}
+
+#[tokio::test]
+async fn ten_thousand_tasks_come_back_with_their_agent_and_none_is_lost() {
+    let cluster = cluster().await;
+    let _all = with_tasks(&cluster).await;
+}
+
+/// Twice: once for each task that is named, and once for all.
+#[tokio::test]
+async fn a_framework_that_asks_for_all_its_tasks_keeps_its_stream() {
+    let cluster = cluster().await;
+    let (agent, stream, mut events) = with_tasks(&cluster).await;
+    let agent_id = cluster.until(|_| true).await.agents.keys().next().unwrap().to_string();
+    let named = |number: usize| {
+        json!({"task_id": {"value": format!("t.{number}")},
+        "agent_id": {"value": agent_id}})
+    };
+    let framework = json!({"value": "m-0000"});
+    for tasks in [(0..TASKS).map(named).collect(), Vec::new()] {
+        let call =
+            json!({"type": "RECONCILE", "framework_id": framework, "reconcile": {"tasks": tasks}});
+        assert_eq!(cluster.post(Some(&stream), &call).await.0, 202);
+    }
+    // Nothing is read before all has been said.
+    let revive = json!({"type": "REVIVE", "framework_id": framework});
+    assert_eq!(cluster.post(Some(&stream), &revive).await.0, 202);
+    let mut told = 0;
+    while told < 2 * TASKS {
+        if let Some(update) = events.next().await.update {
+            assert_eq!(update.status.state(), pb::TaskState::TaskRunning);
+            told += 1;
+        }
+    }
+    drop(agent);
 }
 
 #[tokio::test]
