@@ -154,17 +154,6 @@ impl<C: Core> std::fmt::Debug for Handle<C> {
 }
 
 impl<C: Core> Handle<C> {
-    /// Sends a command if there is room for it.
-    ///
-    /// # Errors
-    /// When the inbox is full or the driver has ended; the command is dropped.
-    pub(crate) fn try_send(&self, command: C::Command) -> Result<(), Busy> {
-        self.commands.try_send(command).map_err(|error| match error {
-            mpsc::error::TrySendError::Full(_) => Busy::Full,
-            mpsc::error::TrySendError::Closed(_) => Busy::Stopped,
-        })
-    }
-
     /// Sends a command, waiting while the inbox is full.
     ///
     /// # Errors
