@@ -283,7 +283,7 @@ async fn a_failed_write_ends_the_driver_and_nothing_of_it_gets_out() {
     assert_eq!(running.answers.recv().await, Some(1));
     assert_eq!(running.answers.recv().await, None);
     let (to, _) = oneshot::channel();
-    assert_eq!(running.handle.try_send(Add::Lightly(1, to)), Err(Busy::Stopped));
+    assert_eq!(running.handle.send(Add::Lightly(1, to)).await, Err(Busy::Stopped));
 }
 
 /// A leader's journal of which nobody watches the lease.
@@ -326,15 +326,6 @@ async fn a_driver_whose_write_the_fence_refuses_ends() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_full_inbox_says_so() {
-    let core = Adder::default();
-    let (handle, _inbox) = channel(&core, 1, Lease::always());
-    let command = || Add::Lightly(1, oneshot::channel().0);
-    assert_eq!(handle.try_send(command()), Ok(()));
-    assert_eq!(handle.try_send(command()), Err(Busy::Full));
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn a_thousand_commands_that_each_persist_cost_few_commits() {
     let cluster = Cluster::start().await;
     let (gate, open, proposed) = gate(&cluster, usize::MAX);
@@ -362,7 +353,7 @@ async fn a_batch_is_one_proposal_whatever_its_size_and_ends_before_it_is_too_lar
     let mut answers = Vec::new();
     for _ in 0..40 {
         let (to, answer) = oneshot::channel();
-        handle.try_send(Add::Bulky(1, to)).unwrap();
+        handle.send(Add::Bulky(1, to)).await.unwrap();
         answers.push(answer);
     }
     let (sender, _released) = mpsc::unbounded_channel();
