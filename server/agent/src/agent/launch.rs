@@ -69,7 +69,11 @@ impl Agent {
 
     fn take(&mut self, now: Instant, agent: &AgentId, key: TaskKey, order: RunTask) -> Vec<Effect> {
         let mut effects = Vec::new();
-        if self.frameworks.get(&key.framework).is_none_or(|known| **known != order.framework) {
+        // Compat: the master of a later leadership does not know that the framework was over, and takes it back.
+        let is_back = self.over.remove(&key.framework);
+        let is_known =
+            self.frameworks.get(&key.framework).is_some_and(|known| **known == order.framework);
+        if is_back || !is_known {
             effects.push(Self::journal(Entry::framework(&order.framework)));
             self.frameworks.insert(key.framework.clone(), Arc::new(order.framework));
         }

@@ -145,6 +145,8 @@ impl Agent {
                 let info: v1::FrameworkInfo = info.read()?;
                 let id = info.id.as_ref().map(|id| FrameworkId::new(id.value.as_str()));
                 if let Some(id) = id {
+                    // Written after its end it tells that the framework has come back.
+                    self.over.remove(&id);
                     self.frameworks.insert(id, Arc::new(info));
                 }
             }
@@ -153,10 +155,7 @@ impl Agent {
             }
             Entry::Updated { framework, task, status } => {
                 let status: v1::TaskStatus = status.read()?;
-                if let Some(task) = self.task_mut(&TaskKey { framework, task }) {
-                    task.record(&status);
-                    task.updates.push(status);
-                }
+                self.replay_updated(&TaskKey { framework, task }, status);
             }
             Entry::Acknowledged { framework, task, uuid } => {
                 self.replay_acknowledged(framework, task, &uuid)
@@ -171,6 +170,18 @@ impl Agent {
             Entry::Booted { boot } => self.replay_booted(boot),
         }
         Ok(())
+    }
+
+    /// Of a framework that is over nothing waits for an acknowledgement.
+    fn replay_updated(&mut self, key: &TaskKey, status: v1::TaskStatus) {
+        let is_over = self.over.contains(&key.framework);
+        let Some(task) = self.task_mut(key) else { return };
+        task.record(&status);
+        if !is_over {
+            task.updates.push(status);
+        } else if task.is_complete() {
+            self.complete(key);
+        }
     }
 
     /// A power loss ends every container, and the journal may lack the last that was written before.

@@ -207,6 +207,7 @@ impl Agent {
         };
         match self.frameworks.get(&id) {
             Some(known) if **known != info => {
+                self.over.remove(&id);
                 let journal = Self::journal(Entry::framework(&info));
                 self.frameworks.insert(id, Arc::new(info));
                 vec![journal]

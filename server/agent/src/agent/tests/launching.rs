@@ -253,6 +253,45 @@ fn a_framework_that_is_over_has_its_tasks_ended_without_a_word() {
     assert!(harness.reconnect().0.tasks.is_empty());
 }
 
+/// The master that took its teardown has gone, and the next one knows nothing of it.
+#[test]
+fn a_framework_that_was_over_and_comes_back_hears_of_its_tasks() {
+    for restarts in [false, true] {
+        let mut harness = Harness::admitted();
+        let container = harness.running("nginx.1");
+        let over = wire::link::ShutdownFramework { framework_id: framework() };
+        harness.answer(wire::link::master_frame::Body::ShutdownFramework(over));
+        harness.ended("nginx.1", &container, 0);
+        if restarts {
+            harness.restart();
+            harness.apply(Command::ContainersFound(Vec::new()));
+            harness.reconnect();
+        }
+        let launch = launch(&harness.run("nginx.2"));
+        if restarts {
+            harness.restart();
+            harness.reconnect();
+        }
+        let ready = Command::ImageReady(launch.task.clone(), launch.container.clone());
+        let effects = harness.apply(ready);
+        assert_eq!(state_of(&update(&effects)), TaskState::Starting, "restarts: {restarts}");
+    }
+}
+
+#[test]
+fn the_end_of_a_task_whose_framework_is_over_is_told_to_nobody_after_a_restart() {
+    let mut harness = Harness::admitted();
+    let container = harness.running("nginx.1");
+    let over = wire::link::ShutdownFramework { framework_id: framework() };
+    harness.answer(wire::link::master_frame::Body::ShutdownFramework(over));
+    harness.ended("nginx.1", &container, 0);
+    harness.restart();
+    harness.apply(Command::ContainersFound(Vec::new()));
+    let (told, effects) = harness.reconnect();
+    assert!(told.tasks.is_empty(), "{told:?}");
+    assert!(updates(&effects).is_empty(), "{effects:?}");
+}
+
 #[test]
 fn an_agent_told_to_end_waits_for_its_containers() {
     let mut harness = Harness::admitted();
