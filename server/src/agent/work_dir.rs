@@ -261,7 +261,8 @@ fn point_latest(folder: &Path, name: &str) -> Result<(), Error> {
         Ok(()) | Err(_) => {}
     }
     symlink(name, &new).map_err(failed("make", &new))?;
-    fs::rename(&new, folder.join("latest")).map_err(failed("rename", &new))
+    fs::rename(&new, folder.join("latest")).map_err(failed("rename", &new))?;
+    sync_folder(folder)
 }
 
 fn new_nonce() -> String {
@@ -290,7 +291,11 @@ pub(super) fn write_synced(path: &Path, content: &[u8]) -> Result<(), Error> {
     let mut file = File::create(&new).map_err(failed("make", &new))?;
     file.write_all(content).and_then(|()| file.sync_all()).map_err(failed("write", &new))?;
     fs::rename(&new, path).map_err(failed("rename", &new))?;
-    let folder = path.parent().unwrap_or(Path::new("."));
+    sync_folder(path.parent().unwrap_or(Path::new(".")))
+}
+
+/// Makes the names in a folder durable; the journal is not to know of an agent whose folder is lost with the power.
+fn sync_folder(folder: &Path) -> Result<(), Error> {
     File::open(folder).and_then(|opened| opened.sync_all()).map_err(failed("sync", folder))
 }
 

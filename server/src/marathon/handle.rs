@@ -113,12 +113,11 @@ impl Handle {
         if self.is_disk_full() {
             return Err(AskError::DiskFull);
         }
-        let (request, answer) = self.0.replies.expect();
-        if core.send(command(request)).await.is_err() {
-            self.0.replies.forget(request);
+        let mut expected = self.0.replies.expect();
+        if core.send(command(expected.request)).await.is_err() {
             return Err(AskError::NotLeading);
         }
-        answer.await.map_err(|_| AskError::LeadershipLost)
+        expected.reply().await.ok_or(AskError::LeadershipLost)
     }
 
     /// Reads events from now on.
@@ -163,15 +162,12 @@ struct ReplyTable {
 }
 
 impl Replies {
-    fn expect(&self) -> (RequestId, oneshot::Receiver<Reply>) {
+    /// Mints a request's id, whose answer is waited for as long as the value lives.
+    fn expect(&self) -> Expected<'_> {
         let request = RequestId(self.0.next.fetch_add(1, Ordering::Relaxed));
         let (sender, answer) = oneshot::channel();
         self.waiting().insert(request, sender);
-        (request, answer)
-    }
-
-    fn forget(&self, request: RequestId) {
-        self.waiting().remove(&request);
+        Expected { replies: self, request, answer }
     }
 
     /// Hands an answer to whoever waits for it; a client that went away is no error.
@@ -189,6 +185,26 @@ impl Replies {
     fn waiting(&self) -> std::sync::MutexGuard<'_, BTreeMap<RequestId, oneshot::Sender<Reply>>> {
         // The map is whole after every operation, so a panic elsewhere cannot have broken it.
         self.0.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// An answer that is waited for. Who goes away before it has come leaves nothing behind.
+struct Expected<'a> {
+    replies: &'a Replies,
+    request: RequestId,
+    answer: oneshot::Receiver<Reply>,
+}
+
+impl Expected<'_> {
+    /// The answer; `None` when nobody will give one.
+    async fn reply(&mut self) -> Option<Reply> {
+        (&mut self.answer).await.ok()
+    }
+}
+
+impl Drop for Expected<'_> {
+    fn drop(&mut self) {
+        self.replies.waiting().remove(&self.request);
     }
 }
 
@@ -211,11 +227,14 @@ mod tests {
     #[tokio::test]
     async fn an_answer_reaches_the_one_who_waits_for_it() {
         let replies = Replies::default();
-        let ((first, one), (second, two)) = (replies.expect(), replies.expect());
-        assert_ne!(first, second);
-        replies.answer(second, Reply::Done);
-        assert_eq!(two.await, Ok(Reply::Done));
+        let (mut first, mut second) = (replies.expect(), replies.expect());
+        assert_ne!(first.request, second.request);
+        replies.answer(second.request, Reply::Done);
+        assert!(matches!(second.reply().await, Some(Reply::Done)));
+        assert_eq!(replies.waiting().len(), 1);
+        drop(replies.expect());
+        assert_eq!(replies.waiting().len(), 1, "who goes away is forgotten");
         replies.drop_all();
-        assert!(one.await.is_err());
+        assert!(first.reply().await.is_none());
     }
 }

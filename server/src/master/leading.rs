@@ -87,15 +87,11 @@ impl Leading {
         &self,
         command: impl FnOnce(RequestId) -> Command,
     ) -> Result<Reply, Busy> {
-        let (request, reply) = self.replies.expect();
-        let sending = self.send(command(request));
-        let sent = tokio::time::timeout(ROOM_WAIT, sending).await.unwrap_or(Err(Busy::Full));
-        if let Err(busy) = sent {
-            self.replies.forget(request);
-            return Err(busy);
-        }
+        let mut expected = self.replies.expect();
+        let sending = self.send(command(expected.id));
+        tokio::time::timeout(ROOM_WAIT, sending).await.unwrap_or(Err(Busy::Full))?;
         tokio::select! {
-            reply = reply => reply.map_err(|_| Busy::Stopped),
+            reply = expected.reply() => reply.ok_or(Busy::Stopped),
             () = self.over.cancelled() => Err(Busy::Stopped),
         }
     }
