@@ -30,11 +30,19 @@ const COUNTS: &str = "echo started >> $MESOS_SANDBOX/marker; trap 'echo bye; exi
 
 /// Posts an app of one container that counts.
 async fn post(cluster: &Cluster, id: &str) -> Result<()> {
-    let app = json!({
+    post_with(cluster, id, &json!({})).await
+}
+
+/// The same with more members.
+async fn post_with(cluster: &Cluster, id: &str, more: &Value) -> Result<()> {
+    let mut app = json!({
         "id": format!("/{id}"), "cpus": 0.01, "mem": 32, "instances": 1, "cmd": COUNTS,
         "backoffSeconds": 1, "maxLaunchDelaySeconds": 2,
         "container": {"type": "DOCKER", "docker": {"image": "docker.io/busybox", "network": "HOST"}}
     });
+    for (name, value) in more.as_object().into_iter().flatten() {
+        app[name] = value.clone();
+    }
     send("POST", &cluster.marathon("/v2/apps"), &app).await?.expect(201)?;
     Ok(())
 }

@@ -22,8 +22,8 @@ pub(crate) fn app(instances: u32, version: &str) -> Value {
     })
 }
 
-/// Whether every container's task ran once, every task in one container, and at least so many tasks ran.
-pub(crate) async fn check(nodes: &Nodes, least: usize) -> Result<()> {
+/// Whether every container's task ran once, every task in one container, and so many tasks ran.
+pub(crate) async fn check(nodes: &Nodes, wanted: usize) -> Result<()> {
     let mut containers: BTreeMap<String, usize> = BTreeMap::new();
     for container in nodes.containers().await? {
         *containers.entry(container.label("ekiden.task").to_owned()).or_default() += 1;
@@ -36,7 +36,7 @@ pub(crate) async fn check(nodes: &Nodes, least: usize) -> Result<()> {
         }
     }
     ensure!(starts.values().all(|count| *count == 1), "starts by task: {starts:?}");
-    ensure!(starts.len() >= least, "{least} tasks ran at least, told are {starts:?}");
+    ensure!(starts.len() == wanted, "{wanted} tasks were to run, told are {starts:?}");
     Ok(())
 }
 

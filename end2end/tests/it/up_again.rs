@@ -1,6 +1,6 @@
 //! What `up` promises: both addresses printed, Ctrl-C stops everything, the data is found again, each lack in one sentence.
 
-use std::{net::TcpListener, process::Stdio, time::Duration};
+use std::{fs, net::TcpListener, path::PathBuf, process::Stdio, time::Duration};
 
 use anyhow::{Context, Result, ensure};
 use end2end::{cluster::Cluster, curl::get, fixture, waiting::until};
@@ -24,6 +24,30 @@ async fn a_second_start_finds_the_app_and_its_container_again() -> Result<()> {
     ensure!(get(&cluster.marathon("/ping")).await.is_err(), "Marathon still answers");
     ensure!(cluster.running("docker.io/nginx").await?.len() == 1, "Ctrl-C ended the container");
 
+    cluster.run().await?;
+    let after = cluster.settled("nginx", 1).await?["tasks"][0]["id"].clone();
+    ensure!(before == after, "{before} became {after}");
+    ensure!(cluster.containers().await?.len() == 1, "another container was started");
+    Ok(())
+}
+
+#[tokio::test]
+async fn without_its_history_the_cluster_runs_on() -> Result<()> {
+    let mut cluster = Cluster::start(1).await?;
+    cluster.post(&fixture("guide/nginx.json")).await?.expect(201)?;
+    let before = cluster.settled("nginx", 1).await?["tasks"][0]["id"].clone();
+    cluster.stop().await?;
+    let folder = cluster.data().join("master");
+    let is_history = |path: &PathBuf| {
+        path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("history.sqlite"))
+    };
+    let files = fs::read_dir(&folder)?.map(|entry| Ok(entry?.path()));
+    let files: Vec<PathBuf> = files.collect::<Result<_>>()?;
+    let history: Vec<&PathBuf> = files.iter().filter(|path| is_history(path)).collect();
+    ensure!(!history.is_empty(), "there is no history among {files:?}");
+    for file in history {
+        fs::remove_file(file)?;
+    }
     cluster.run().await?;
     let after = cluster.settled("nginx", 1).await?["tasks"][0]["id"].clone();
     ensure!(before == after, "{before} became {after}");

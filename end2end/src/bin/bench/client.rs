@@ -65,6 +65,14 @@ impl Events {
         Ok(())
     }
 
+    /// Reads on until a task has failed.
+    pub(crate) async fn failed(&mut self) -> Result<()> {
+        self.until(|line| {
+            line.contains("\"status_update_event\"") && line.contains("\"TASK_FAILED\"")
+        })
+        .await
+    }
+
     /// Reads on until a deployment has succeeded.
     pub(crate) async fn deployed(&mut self) -> Result<()> {
         self.until(|line| line.contains("\"deployment_success\"")).await

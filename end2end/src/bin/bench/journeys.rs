@@ -35,7 +35,7 @@ async fn launch(cluster: &Cluster, instances: usize) -> Result<f64> {
 }
 
 /// The same, leaving the app deployed, with the stream of events.
-async fn launch_and_leave(cluster: &Cluster, instances: usize) -> Result<(f64, Events)> {
+pub(crate) async fn launch_and_leave(cluster: &Cluster, instances: usize) -> Result<(f64, Events)> {
     let authority = authority(cluster)?;
     let mut events = Events::subscribe(&authority).await?;
     let app = json!({

@@ -11,6 +11,7 @@ mod engine;
 mod floor;
 mod journeys;
 mod log_tail;
+mod losses;
 mod machine;
 mod restarts;
 mod stored;
@@ -32,6 +33,7 @@ enum Journey {
     Docker,
     Agent,
     LogTail,
+    Losses,
     /// With the most containers that one round is to have, where only that is wanted.
     Swarm(Option<usize>),
     Commands,
@@ -40,11 +42,12 @@ enum Journey {
 }
 
 impl Journey {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 9] = [
         Self::NoOp,
         Self::Docker,
         Self::Agent,
         Self::LogTail,
+        Self::Losses,
         Self::Swarm(None),
         Self::Commands,
         Self::Master,
@@ -57,6 +60,7 @@ impl Journey {
             Self::Docker => "docker",
             Self::Agent => "agent",
             Self::LogTail => "log-tail",
+            Self::Losses => "losses",
             Self::Swarm(_) => "swarm",
             Self::Commands => "commands",
             Self::Master => "master",
@@ -70,6 +74,7 @@ impl Journey {
             Self::Docker => journeys::docker_starts().await,
             Self::Agent => journeys::agent_restart().await,
             Self::LogTail => log_tail::latency().await,
+            Self::Losses => losses::replacements().await,
             Self::Swarm(most) => swarm::comparison(most).await,
             Self::Commands => commands::launches().await,
             Self::Master => restarts::master().await,

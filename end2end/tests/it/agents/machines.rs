@@ -100,3 +100,62 @@ async fn a_machine_that_was_given_up_comes_back_without_its_dead() -> Result<()>
     ensure!(running == 1, "{running} containers run");
     Ok(())
 }
+
+/// The name of the agent that an app's only task is on.
+async fn agent_of(cluster: &Cluster, id: &str) -> Result<&'static str> {
+    let host = placed(cluster, id).await?.remove(0).1;
+    Ok(if host == cluster.agent_host(1) { "agent-1" } else { "agent-2" })
+}
+
+/// The agent is silent, and its container runs on; then it is heard of again.
+#[tokio::test]
+async fn a_task_that_was_replaced_is_ended_when_its_agent_comes_back_with_it() -> Result<()> {
+    let cluster = Cluster::start(2).await?;
+    post(&cluster, "moves").await?;
+    let task = running_task(&cluster, "moves").await?;
+    let agent = agent_of(&cluster, "moves").await?;
+    cluster.kill_process(agent).await?;
+    let replaced = async || {
+        let now = placed(&cluster, "moves").await?;
+        ensure!(now.iter().all(|(id, _)| *id != task) && now.len() == 1, "{now:?}");
+        Ok(())
+    };
+    until("another takes its place", Duration::from_secs(60), replaced).await?;
+    let survivor = running_task(&cluster, "moves").await?;
+    ensure!(states(&cluster, "moves").await? == ["running", "running"], "the old one has ended");
+
+    cluster.order("start", agent).await?;
+    until_active(&cluster, 2).await?;
+    until("the old container is ended", Duration::from_secs(30), async || {
+        let running = cluster.running("docker.io/busybox").await?;
+        ensure!(running.len() == 1, "{} containers run", running.len());
+        ensure!(running[0].label("ekiden.task") == survivor, "the new one was ended");
+        Ok(())
+    })
+    .await?;
+    ensure!(running_task(&cluster, "moves").await? == survivor, "the new one was replaced");
+    ensure!(master_state_of(&cluster, &task).await? == "TASK_KILLED", "how the old one ended");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_task_that_is_waited_for_is_the_same_when_its_agent_comes_back() -> Result<()> {
+    let cluster = Cluster::start(2).await?;
+    post_with(&cluster, "stays", &json!({"unreachableStrategy": "disabled"})).await?;
+    let task = running_task(&cluster, "stays").await?;
+    let agent = agent_of(&cluster, "stays").await?;
+    cluster.kill_process(agent).await?;
+    until("the task is unreachable", Duration::from_secs(60), async || {
+        let state = master_state_of(&cluster, &task).await?;
+        ensure!(state == "TASK_UNREACHABLE", "{state}");
+        Ok(())
+    })
+    .await?;
+    let app = cluster.app("stays").await?;
+    ensure!(app["tasks"].as_array().is_some_and(|tasks| tasks.len() == 1), "{}", app["tasks"]);
+
+    cluster.order("start", agent).await?;
+    until_active(&cluster, 2).await?;
+    ensure!(running_task(&cluster, "stays").await? == task, "it was replaced");
+    ran_once(&cluster, agent, "stays").await
+}
