@@ -91,6 +91,7 @@ pub(crate) async fn master(flags: MasterFlags) -> anyhow::Result<()> {
     let secret = master_secret(&flags)?;
     let config = coordination::Config {
         exit_after_durable_write: flags.exit_after_durable_write,
+        stall_durable_writes_for: flags.stall_durable_writes_for.clone(),
         ..coordination::Config::new(FIRST_NODE, &flags.work_dir, || Clock.wall())
     };
     let node = Node::start(config)

@@ -20,6 +20,7 @@ mod registries;
 mod resource_limits;
 mod shell_checks;
 mod shell_tasks;
+mod slow_disk;
 mod starts;
 mod stopped;
 mod up_again;

@@ -36,6 +36,8 @@ pub struct Config {
     /// Ends the process with status 86 right after this many batches of the log were made durable and before
     /// anybody is told. Only for tests of what a crash leaves behind.
     pub exit_after_durable_write: Option<u64>,
+    /// Makes nothing durable while this file is there. Only for tests of a disk that is slow.
+    pub stall_durable_writes_for: Option<PathBuf>,
 }
 
 impl Config {
@@ -53,6 +55,7 @@ impl Config {
             segment_bytes: SEGMENT_BYTES,
             snapshot_log_bytes: SNAPSHOT_LOG_BYTES,
             exit_after_durable_write: None,
+            stall_durable_writes_for: None,
         }
     }
 }

@@ -178,7 +178,10 @@ struct Opened {
 fn open(config: &Config) -> Result<Opened, StartError> {
     let data_dir = Arc::new(DataDir::open(&config.data_dir, config.node)?);
     let (folder, cluster) = (data_dir.log(), data_dir.cluster());
-    let disk = FileDisk::exiting_after(config.exit_after_durable_write);
+    let disk = FileDisk::with_faults(
+        config.exit_after_durable_write,
+        config.stall_durable_writes_for.clone(),
+    );
     let snapshots = Snapshots::open(&data_dir.snapshots(), cluster, Arc::clone(&data_dir))?;
     let log = LogStore::open(disk, &folder, cluster, config.segment_bytes, data_dir)?;
     let image = snapshots.restore(&log.bounds())?;

@@ -48,6 +48,9 @@ pub(crate) struct MasterFlags {
     /// told; for tests of what a crash leaves behind.
     #[arg(long, hide = true, value_name = "N")]
     pub(crate) exit_after_durable_write: Option<u64>,
+    /// Makes nothing of the log durable while this file is there; for tests of a disk that is slow.
+    #[arg(long, hide = true, value_name = "FILE")]
+    pub(crate) stall_durable_writes_for: Option<PathBuf>,
     /// Stops when standard input closes (`ekiden local` holds the other end).
     #[arg(long, hide = true)]
     pub(crate) follow_stdin: bool,

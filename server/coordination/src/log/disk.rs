@@ -2,9 +2,14 @@
 
 use std::fs::File;
 use std::io::{self, Write as _};
+use std::path::PathBuf;
+use std::time::Duration;
 
 /// The status with which a process ends after the durable write that `--exit_after_durable_write` names.
 pub(crate) const EXIT_AFTER_WRITE: i32 = 86;
+
+/// How often a disk that stands still looks whether it may go on.
+const STANDING_STILL: Duration = Duration::from_millis(10);
 
 /// Makes files, makes bytes durable, and ends the process when that cannot be done. Clones are one disk.
 pub(crate) trait Disk: Clone + Send + 'static {
@@ -27,13 +32,21 @@ pub(crate) trait Disk: Clone + Send + 'static {
 pub(crate) struct FileDisk {
     /// Groups until the process ends, for tests of what a crash leaves behind.
     exits_after: Option<u64>,
+    /// A file that keeps everything from becoming durable while it is there, for tests of a disk that is slow.
+    stands_still_for: Option<PathBuf>,
 }
 
 impl FileDisk {
-    /// Ends the process with status [`EXIT_AFTER_WRITE`] right after the group with this number, from 1, is
-    /// durable.
-    pub(crate) fn exiting_after(groups: Option<u64>) -> Self {
-        Self { exits_after: groups }
+    /// With the faults that the configuration asks for: ends the process with status [`EXIT_AFTER_WRITE`] right after the
+    /// group with this number, from 1, is durable; makes nothing durable while this file is there.
+    pub(crate) fn with_faults(exits_after: Option<u64>, stands_still_for: Option<PathBuf>) -> Self {
+        Self { exits_after, stands_still_for }
+    }
+
+    fn stand_still(&self) {
+        while self.stands_still_for.as_ref().is_some_and(|file| file.exists()) {
+            std::thread::sleep(STANDING_STILL);
+        }
     }
 }
 
@@ -46,10 +59,12 @@ impl Disk for FileDisk {
             file.write_all(&zeros[..chunk])?;
             left -= chunk as u64;
         }
+        self.stand_still();
         file.sync_all()
     }
 
     fn sync(&mut self, file: &File) -> io::Result<()> {
+        self.stand_still();
         file.sync_data()
     }
 

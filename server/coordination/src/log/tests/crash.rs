@@ -46,7 +46,7 @@ async fn write_for_ever(disk: impl Disk, folder: &Path) {
 async fn the_writer_that_exits() {
     let Some(folder) = std::env::var_os(FOLDER) else { return };
     let groups = std::env::var(GROUPS).unwrap().parse().unwrap();
-    write_for_ever(FileDisk::exiting_after(Some(groups)), folder.as_ref()).await;
+    write_for_ever(FileDisk::with_faults(Some(groups), None), folder.as_ref()).await;
 }
 
 /// The child whose disk fails. As a test of its own it does nothing.
