@@ -156,16 +156,52 @@ mod tests {
 
     #[test]
     fn records_of_the_first_form_stay_readable() {
-        let record = Record::V1(Entry::Acknowledged {
-            framework: "f".into(),
-            task: "t".into(),
-            uuid: vec![7; 2],
-        });
-        assert_eq!(record.to_bytes(), [0, 5, 1, b'f', 1, b't', 2, 7, 7]);
-        assert_eq!(Record::from_bytes(&record.to_bytes()), Ok(record));
-        let record = Record::V1(Entry::Admitted { agent: "S0".into() });
-        assert_eq!(record.to_bytes(), [0, 0, 2, b'S', b'0']);
-        assert!(record.is_synced());
+        let (framework, task) = (FrameworkId::from("f"), TaskId::from("t"));
+        let proto = || Proto(vec![10, 1, 97]);
+        let forms: [(Entry, &[u8]); 10] = [
+            (Entry::Admitted { agent: "S0".into() }, &[0, 2, b'S', b'0']),
+            (Entry::Follows { epoch: Epoch(300) }, &[1, 172, 2]),
+            (Entry::Framework { info: proto() }, &[2, 3, 10, 1, 97]),
+            (
+                Entry::Taken {
+                    framework: framework.clone(),
+                    launch_id: "l".to_owned(),
+                    info: proto(),
+                    container: "c".into(),
+                },
+                &[3, 1, b'f', 1, b'l', 3, 10, 1, 97, 1, b'c'],
+            ),
+            (
+                Entry::Updated {
+                    framework: framework.clone(),
+                    task: task.clone(),
+                    status: proto(),
+                },
+                &[4, 1, b'f', 1, b't', 3, 10, 1, 97],
+            ),
+            (
+                Entry::Acknowledged {
+                    framework: framework.clone(),
+                    task: task.clone(),
+                    uuid: vec![7; 2],
+                },
+                &[5, 1, b'f', 1, b't', 2, 7, 7],
+            ),
+            (
+                Entry::KillOrdered { framework: framework.clone(), task, grace_ms: 300 },
+                &[6, 1, b'f', 1, b't', 172, 2],
+            ),
+            (Entry::FrameworkEnded { framework }, &[7, 1, b'f']),
+            (Entry::Left, &[8]),
+            (Entry::Booted { boot: "b".to_owned() }, &[9, 1, b'b']),
+        ];
+        for (entry, bytes) in forms {
+            let record = Record::V1(entry);
+            let is_synced = matches!(record, Record::V1(Entry::Admitted { .. } | Entry::Left));
+            assert_eq!(record.to_bytes(), [&[0], bytes].concat(), "{record:?}");
+            assert_eq!(Record::from_bytes(&record.to_bytes()), Ok(record.clone()));
+            assert_eq!(record.is_synced(), is_synced);
+        }
     }
 
     #[test]
