@@ -63,7 +63,8 @@ async fn removed_containers() -> Result<Vec<f64>> {
     let mut samples = Vec::new();
     for container in containers {
         let start = Instant::now();
-        let removing = docker(&["rm", "--force", container.name()]);
+        let removal = ["rm", "--force", container.name()];
+        let removing = docker(&removal);
         let told = tokio::time::timeout(PATIENCE, events.failed());
         let (removed, told) = tokio::join!(removing, async {
             told.await.context("the end is not told")??;
