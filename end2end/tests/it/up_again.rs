@@ -37,7 +37,7 @@ async fn without_its_history_the_cluster_runs_on() -> Result<()> {
     cluster.post(&fixture("guide/nginx.json")).await?.expect(201)?;
     let before = cluster.settled("nginx", 1).await?["tasks"][0]["id"].clone();
     cluster.stop().await?;
-    let folder = cluster.data().join("master");
+    let folder = cluster.data().join("master-1");
     let is_history = |path: &PathBuf| {
         path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("history.sqlite"))
     };
