@@ -5,6 +5,7 @@
 
 mod create;
 mod credentials;
+mod hung;
 mod images;
 mod inside;
 mod inspect;

@@ -2,7 +2,8 @@
 //!
 //! *Invariant:* nothing is written outside of the sandbox and the cache folder, and one task's files, unpacked or not, never need more
 //! than [`FetcherConfig::limit`] bytes; a server that sends without end, or nothing at all, ends the fetch with a sentence that says so.
-//! What a failed fetch has written stays in the sandbox, where people look for the reason, and goes with it.
+//! What a failed fetch has written stays in the sandbox, where people look for the reason, and goes with it; a fetch begins in a sandbox
+//! that holds nothing but `stdout` and `stderr`.
 //!
 //! `ftp` and what the original gives to `hadoop` are refused by name.
 //!
@@ -13,8 +14,10 @@ mod budget;
 mod cache;
 mod confined;
 mod download;
+mod leftovers;
 mod place;
 mod source;
+mod unfinished;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -131,6 +134,9 @@ impl Fetcher {
 
     /// Fetches `items` into `sandbox`, in their order, and gives what was written to `owner`.
     ///
+    /// What else lies in the sandbox, output files apart, is taken for the rest of an earlier attempt and removed first, so the task must not
+    /// have been started.
+    ///
     /// # Errors
     /// With the first item that fails; dropping the future ends the fetch.
     pub async fn fetch(
@@ -140,13 +146,21 @@ impl Fetcher {
         owner: Option<Owner>,
     ) -> Result<(), FetchError> {
         let budget = Budget::of(self.config.limit);
+        let mut last = None;
         for item in items {
             let source = Source::read(&item.uri, self.config.frameworks_home.as_deref())?;
+            if last.is_none() {
+                place::clear(sandbox, &source).await?;
+            }
             let place = Place::prepare(item, &source, sandbox).await?;
             self.fetch_one(item, &source, owner, &place, &budget).await?;
-            place.give_to(owner).await?;
+            last = Some(source);
         }
-        Ok(())
+        // Not before: nobody else must be able to change what is still written.
+        match (owner, last) {
+            (Some(owner), Some(source)) => place::give(sandbox, owner, &source).await,
+            _ => Ok(()),
+        }
     }
 
     async fn fetch_one(

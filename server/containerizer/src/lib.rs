@@ -28,6 +28,7 @@ pub use crate::fetcher::{FetchError, Fetcher, FetcherConfig, Owner};
 pub use crate::inside::{ByKind, Inside, TaskNetwork};
 pub use crate::noop::NoOp;
 pub use crate::process::{Process, ProcessConfig};
+pub use executor::sandbox;
 
 /// What an engine says about itself.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -7,13 +7,12 @@ use std::convert::Infallible;
 use std::fs::{self, File, OpenOptions};
 use std::io::Write as _;
 use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Command, ExitCode};
 
 use executor::{Identity, Limit, Question, Spec, file};
-use rustix::fs::{AtFlags, CWD, OFlags, chownat};
+use rustix::fs::{AtFlags, CWD, chownat};
 use rustix::process::{Gid, Resource, Rlimit, Uid, geteuid, setrlimit, setsid};
 use rustix::stdio::{dup2_stderr, dup2_stdin, dup2_stdout, stdin, stdout};
 use rustix::thread::{set_thread_groups, set_thread_res_gid, set_thread_res_uid};
@@ -136,12 +135,9 @@ fn streams(sandbox: &Path, account: Option<&Account>) -> Result<[File; 2], Strin
     let failed = |what: &Path, error: &dyn std::fmt::Display| {
         format!("could not prepare {}: {error}", what.display())
     };
-    let mut options = OpenOptions::new();
-    let flags = OFlags::NOFOLLOW.bits().cast_signed();
-    options.create(true).append(true).custom_flags(flags);
     let open = |name: &str| {
         let path = sandbox.join(name);
-        options.open(&path).map_err(|error| failed(&path, &error))
+        executor::sandbox::append(&path).map_err(|error| failed(&path, &error))
     };
     let streams = [open("stdout")?, open("stderr")?];
     if let Some(account) = account.filter(|account| account.user != geteuid().as_raw()) {

@@ -7,6 +7,8 @@
 //! `ekiden-executor ask FOLDER` runs a command beside the task: the [`Question`] comes on standard input, which then stays open for as
 //! long as somebody wants to know, and the answer, an [`Ending`], goes to standard output.
 //!
+//! [`sandbox`] opens the files that both of them write where the task can put things too.
+//!
 //! Every file is written beside its place and put there in one step: what can be read is whole. The forms are read by later versions
 //! of the agent and of the executor, so what they say now they go on to say.
 #![forbid(unsafe_code)]
@@ -16,6 +18,7 @@ mod ending;
 mod identity;
 mod pairs;
 mod question;
+pub mod sandbox;
 mod spec;
 
 pub use crate::ending::{Ending, How, OutOfMemory, OutOfProcesses};

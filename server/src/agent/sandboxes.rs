@@ -107,7 +107,8 @@ fn is_old(run: &Path, age: Duration, now: Timestamp) -> bool {
     let written = [run.to_owned(), run.join("stdout"), run.join("stderr")];
     let newest = written
         .iter()
-        .filter_map(|path| std::fs::metadata(path).ok()?.modified().ok())
+        // Not of what a link leads to: that may be new for ever, or a file system that does not answer.
+        .filter_map(|path| std::fs::symlink_metadata(path).ok()?.modified().ok())
         .filter_map(|time| time.duration_since(UNIX_EPOCH).ok())
         .max();
     let now = Duration::from_secs_f64(now.as_secs_f64().max(0.0));
@@ -194,5 +195,19 @@ mod tests {
         std::os::unix::fs::symlink(elsewhere.path(), ended.join("link")).unwrap();
         assert_eq!(sweep(work_dir.path(), &BTreeSet::new(), Duration::ZERO, in_seconds(1)), 1);
         assert!(precious.exists());
+    }
+
+    #[test]
+    fn a_link_to_a_file_that_changes_does_not_keep_a_sandbox() {
+        let work_dir = TempDir::new().unwrap();
+        let ended = sandbox(&work_dir, "a", "1");
+        let future = Clock.wall().as_secs_f64() + 1_000_000.0;
+        let young = work_dir.path().join("young");
+        let file = std::fs::File::create(&young).unwrap();
+        file.set_modified(UNIX_EPOCH + Duration::from_secs_f64(future)).unwrap();
+        std::fs::remove_file(ended.join("stdout")).unwrap();
+        std::os::unix::fs::symlink(&young, ended.join("stdout")).unwrap();
+        let age = Duration::from_secs(500);
+        assert_eq!(sweep(work_dir.path(), &BTreeSet::new(), age, in_seconds(600)), 1);
     }
 }

@@ -15,7 +15,7 @@
 
 use std::fs::{self, File};
 use std::io::{ErrorKind, Write};
-use std::os::unix::fs::{OpenOptionsExt, symlink};
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
 use agent_core::{Entry, Record};
@@ -205,7 +205,8 @@ pub(crate) fn make_sandbox(sandbox: &Path) -> Result<(), Error> {
     fs::create_dir_all(sandbox).map_err(failed("make", sandbox))?;
     for stream in ["stdout", "stderr"] {
         let path = sandbox.join(stream);
-        File::options().create(true).append(true).open(&path).map_err(failed("make", &path))?;
+        // An archive of an earlier attempt could have left anything there.
+        containerizer::sandbox::append(&path).map_err(failed("make", &path))?;
     }
     match (sandbox.parent(), sandbox.file_name().and_then(|name| name.to_str())) {
         (Some(runs), Some(container)) => point_latest(runs, container),
@@ -244,10 +245,7 @@ pub(crate) fn mark_end(sandbox: &Path) -> std::io::Result<()> {
 
 /// Adds a line of the agent's own to a sandbox file: why there is nothing else in it.
 pub(crate) fn note_failure(sandbox: &Path, message: &str) -> std::io::Result<()> {
-    let mut how = File::options();
-    // A link could have been unpacked there.
-    how.create(true).append(true).custom_flags(rustix::fs::OFlags::NOFOLLOW.bits().cast_signed());
-    let mut stderr = how.open(sandbox.join("stderr"))?;
+    let mut stderr = containerizer::sandbox::append(&sandbox.join("stderr"))?;
     writeln!(stderr, "{message}")
 }
 
@@ -313,5 +311,21 @@ mod tests {
         assert_eq!(ids("root").await.unwrap(), (0, 0));
         let error = ids("no-such-user").await.unwrap_err().to_string();
         assert_eq!(error, "this machine has no user `no-such-user`");
+    }
+
+    #[test]
+    fn a_sandbox_that_an_archive_has_been_in_is_made_without_following_its_links() {
+        let folder = tempfile::tempdir().unwrap();
+        let (sandbox, outside) = (folder.path().join("runs/C1"), folder.path().join("outside"));
+        fs::create_dir_all(&sandbox).unwrap();
+        symlink(&outside, sandbox.join("stdout")).unwrap();
+        symlink("/dev/zero", sandbox.join("stderr")).unwrap();
+        make_sandbox(&sandbox).unwrap();
+        note_failure(&sandbox, "why").unwrap();
+        assert!(!outside.exists());
+        assert!(fs::symlink_metadata(sandbox.join("stdout")).unwrap().is_file());
+        assert_eq!(fs::read_to_string(sandbox.join("stderr")).unwrap(), "why\n");
+        make_sandbox(&sandbox).unwrap();
+        assert_eq!(fs::read_to_string(sandbox.join("stderr")).unwrap(), "why\n");
     }
 }

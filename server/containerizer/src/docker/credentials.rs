@@ -48,8 +48,8 @@ pub(super) struct Found {
 
 /// Where a configuration is.
 enum Place<'a> {
-    /// Brought by the task, and only as a file of its own: no link leads out of its sandbox.
-    Sandbox(PathBuf),
+    /// Brought by the task, and only as a file of its own: no link is followed on the way to it.
+    Sandbox(&'a Path, &'static str),
     /// The text of the flag.
     Flag(&'a str),
     /// The file of the agent's user.
@@ -101,8 +101,8 @@ pub(super) async fn find(
     let registry = registry(image);
     let mut notes = Vec::new();
     let places = [
-        Some(Place::Sandbox(sandbox.join(".docker/config.json"))),
-        Some(Place::Sandbox(sandbox.join(".dockercfg"))),
+        Some(Place::Sandbox(sandbox, ".docker/config.json")),
+        Some(Place::Sandbox(sandbox, ".dockercfg")),
         files.given.as_deref().map(Place::Flag),
         files.own.as_deref().map(Place::Own),
     ];
@@ -117,36 +117,44 @@ pub(super) async fn find(
 
 impl Place<'_> {
     async fn read(&self) -> Result<Option<Config>, String> {
-        let (path, is_own) = match self {
+        let (source, bytes) = match *self {
             Self::Flag(text) => {
-                let (source, text) = ("--docker_config".to_owned(), (*text).to_owned());
-                return Ok(Some(Config { source, text, is_own: true }));
+                let source = "--docker_config".to_owned();
+                return Ok(Some(Config { source, text: text.to_owned(), is_own: true }));
             }
-            Self::Sandbox(path) => (path.as_path(), false),
-            Self::Own(path) => (*path, true),
-        };
-        let source = path.display().to_string();
-        let found = if is_own {
-            tokio::fs::metadata(path).await
-        } else {
-            tokio::fs::symlink_metadata(path).await
+            Self::Sandbox(sandbox, below) => {
+                let (folder, below) = (sandbox.to_owned(), PathBuf::from(below));
+                let source = folder.join(&below).display().to_string();
+                let read = move || executor::sandbox::read(&folder, &below, LONGEST);
+                (source, tokio::task::spawn_blocking(read).await)
+            }
+            Self::Own(path) => {
+                let (source, path) = (path.display().to_string(), path.to_owned());
+                (source, tokio::task::spawn_blocking(move || own(&path)).await)
+            }
         };
         let failed = |why: String| format!("could not read the credentials in `{source}`: {why}");
-        let metadata = match found {
-            Ok(metadata) => metadata,
-            Err(error)
-                if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) =>
-            {
-                return Ok(None);
-            }
-            Err(error) => return Err(failed(error.to_string())),
+        let bytes = bytes.map_err(|error| failed(error.to_string()))?;
+        let Some(bytes) = bytes.map_err(|error| failed(error.to_string()))? else {
+            return Ok(None);
         };
-        if !metadata.is_file() || metadata.len() > LONGEST {
-            return Err(failed(format!("it is no file of at most {LONGEST} bytes")));
-        }
-        let read = tokio::fs::read_to_string(path).await;
-        let text = read.map_err(|error| failed(error.to_string()))?;
+        let text = String::from_utf8(bytes).map_err(|_| failed("it is no text".to_owned()))?;
+        let is_own = matches!(self, Self::Own(_));
         Ok(Some(Config { source, text, is_own }))
+    }
+}
+
+/// The file of the agent's own user, which may be a link.
+fn own(path: &Path) -> std::io::Result<Option<Vec<u8>>> {
+    match std::fs::canonicalize(path) {
+        Ok(path) => match (path.parent(), path.file_name()) {
+            (Some(folder), Some(name)) => executor::sandbox::read(folder, Path::new(name), LONGEST),
+            _ => Ok(None),
+        },
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+            Ok(None)
+        }
+        Err(error) => Err(error),
     }
 }
 
@@ -356,6 +364,10 @@ mod tests {
         // Nor is a file outside of the sandbox read through a link.
         std::os::unix::fs::symlink(&config, elsewhere.path().join(".dockercfg")).unwrap();
         let error = find("a.b/c", elsewhere.path(), &files).await.unwrap_err();
-        assert!(error.contains("it is no file"), "{error}");
+        assert!(error.contains("it is no regular file"), "{error}");
+        let linked = tempfile::tempdir().unwrap();
+        std::os::unix::fs::symlink(folder.path(), linked.path().join(".docker")).unwrap();
+        let error = find("a.b/c", linked.path(), &files).await.unwrap_err();
+        assert!(error.contains("it is no regular file"), "{error}");
     }
 }

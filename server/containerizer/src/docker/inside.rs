@@ -7,6 +7,7 @@ use bollard::models::ExecConfig;
 use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, StreamExt};
 
+use super::hung::Asked;
 use super::{Docker, unknown_container};
 use crate::inside::{Inside, TaskNetwork};
 use crate::{Containerizer, Error};
@@ -33,7 +34,7 @@ impl Inside for Docker {
 }
 
 impl Docker {
-    /// Lasts as long as the command does; whoever calls it sets a limit.
+    /// Lasts as long as the command does; whoever calls it sets a limit. Dropping the future ends the command.
     async fn exec(
         &self,
         name: &str,
@@ -55,6 +56,8 @@ impl Docker {
             .call(&operation, limit, async |client| client.create_exec(name, config).await)
             .await
             .map_err(unknown_container(name))?;
+        // From now on it may run.
+        let asked = Asked::new(self, name, &made.id);
         let options = StartExecOptions::default();
         let started = self
             .call(&operation, limit, async |client| {
@@ -67,6 +70,10 @@ impl Docker {
         let ended = self
             .call(&operation, limit, async |client| client.inspect_exec(&made.id).await)
             .await?;
+        // The engine may have cut the stream off and not the command.
+        if ended.running != Some(true) {
+            asked.is_over();
+        }
         ended.exit_code.ok_or_else(|| Error::Malformed {
             operation,
             message: "the command has ended without an exit code".to_owned(),

@@ -4,10 +4,13 @@
 //! `stdout.logrotate.state`, as is the name of the state file in the original's sandboxes: one line per file, its inode and the number.
 //! The file that comes next is written down there before it takes its place, so whatever step of a rotation was the last, the file
 //! that is called `stdout` is known. A file that is not written down begins at 0.
+//!
+//! The task may put anything under these names: see [`executor::sandbox`] for how they are opened.
 
 use std::path::{Path, PathBuf};
 
-use tokio::fs::{self, File, OpenOptions};
+use executor::sandbox;
+use tokio::fs::{self, File};
 use tokio::io::AsyncWriteExt;
 
 /// How large an output file may become, and how many older ones stay.
@@ -35,7 +38,10 @@ impl OutputFile {
     pub(super) async fn open(path: PathBuf, limit: Option<OutputLimit>) -> std::io::Result<Self> {
         let (state, next) = (beside(&path, "logrotate.state"), beside(&path, "next"));
         let known = read_state(&state).await;
-        if !fs::try_exists(&path).await?
+        let is_missing = fs::symlink_metadata(&path)
+            .await
+            .is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound);
+        if is_missing
             && let Ok(metadata) = fs::symlink_metadata(&next).await
             && base_of(&known, &metadata).is_some()
         {
@@ -121,12 +127,20 @@ impl OutputFile {
     }
 }
 
-/// A file that is written at its end. A link is not followed: the task could have put it there to have another file written.
+/// The most that a state file has; two lines of two numbers are far less.
+const LONGEST_STATE: u64 = 4_096;
+
+/// A file that is written at its end.
 async fn append(path: &Path) -> std::io::Result<File> {
-    OpenOptions::new().create(true).append(true).custom_flags(NO_FOLLOW).open(path).await
+    let path = path.to_owned();
+    blocking(move || sandbox::append(&path)).await.map(File::from_std)
 }
 
-const NO_FOLLOW: i32 = rustix::fs::OFlags::NOFOLLOW.bits().cast_signed();
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> std::io::Result<T> + Send + 'static,
+) -> std::io::Result<T> {
+    tokio::task::spawn_blocking(work).await.map_err(std::io::Error::other)?
+}
 
 fn beside(path: &Path, ending: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
@@ -146,9 +160,16 @@ fn inode(metadata: &std::fs::Metadata) -> u64 {
     std::os::unix::fs::MetadataExt::ino(metadata)
 }
 
-/// Inode and first byte of each file that is known.
+/// Inode and first byte of each file that is known; none where the state cannot be read.
 async fn read_state(path: &Path) -> Vec<(u64, u64)> {
-    let text = fs::read_to_string(path).await.unwrap_or_default();
+    let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else { return Vec::new() };
+    let (folder, name) = (folder.to_owned(), PathBuf::from(name));
+    let read = blocking(move || sandbox::read(&folder, &name, LONGEST_STATE)).await;
+    let bytes = read.unwrap_or_else(|error| {
+        tracing::warn!("the state in `{}` is not used: {error}", path.display());
+        None
+    });
+    let text = String::from_utf8(bytes.unwrap_or_default()).unwrap_or_default();
     let line = |line: &str| {
         let (inode, base) = line.split_once(' ')?;
         Some((inode.parse().ok()?, base.parse().ok()?))
@@ -220,12 +241,42 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_link_in_place_of_the_file_is_not_followed() {
+    async fn a_link_in_place_of_the_file_gives_way_and_is_not_followed() {
         let folder = TempDir::new().unwrap();
         std::fs::write(folder.path().join("precious"), "x").unwrap();
         std::os::unix::fs::symlink("precious", folder.path().join("stdout")).unwrap();
-        OutputFile::open(folder.path().join("stdout"), None).await.unwrap_err();
-        assert_eq!(text(&folder, "precious"), "x");
+        let mut file = OutputFile::open(folder.path().join("stdout"), None).await.unwrap();
+        assert_eq!(file.position(), 0);
+        file.write(b"said").await.unwrap();
+        assert_eq!(
+            (text(&folder, "precious"), text(&folder, "stdout")),
+            ("x".into(), "said".into())
+        );
+    }
+
+    #[tokio::test]
+    async fn nothing_that_the_task_puts_beside_it_makes_the_copy_wait_or_grow() {
+        use rustix::fs::{CWD, FileType, Mode, mknodat};
+
+        let put: [fn(&Path); 2] = [
+            |path| std::os::unix::fs::symlink("/dev/zero", path).unwrap(),
+            |path| mknodat(CWD, path, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap(),
+        ];
+        for put in put {
+            let folder = TempDir::new().unwrap();
+            for name in ["stdout", "stdout.logrotate.state", "stdout.next", "stdout.logrotate.tmp"]
+            {
+                put(&folder.path().join(name));
+            }
+            let filled = async {
+                let mut file = open(&folder).await;
+                file.write(b"one\ntwo\nthree\nfour\n").await.unwrap();
+                assert_eq!(open(&folder).await.position(), 19);
+            };
+            let limit = std::time::Duration::from_secs(20);
+            tokio::time::timeout(limit, filled).await.expect("it waits for something");
+            assert_eq!(text(&folder, "stdout"), "four\n");
+        }
     }
 
     #[tokio::test]

@@ -3,10 +3,14 @@
 //! *Invariant:* no entry is written outside of the sandbox or through a link that leads out of it, none gets an owner or a set-user-id bit
 //! from the archive, and every byte is counted before it is written. Devices and pipes are refused.
 
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{self, BufReader, Read, Write};
-use std::os::unix::fs::{PermissionsExt, symlink};
-use std::path::{Path, PathBuf};
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt, symlink};
+use std::path::{Component, Path, PathBuf};
+
+use rustix::fs::OFlags;
 
 use super::FetchError;
 use super::budget::Budget;
@@ -88,6 +92,7 @@ impl Archive {
 impl Unpacking {
     fn tar(&self, reader: impl Read) -> Result<(), FetchError> {
         let mut archive = tar::Archive::new(reader);
+        let mut closed = Vec::new();
         for entry in archive.entries().map_err(|error| self.broken(error))? {
             let mut entry = entry.map_err(|error| self.broken(error))?;
             let kind = entry.header().entry_type();
@@ -106,12 +111,50 @@ impl Unpacking {
                 return self.refused(format!("`{name}` is a device or a pipe"));
             }
             self.budget.take(ENTRY.saturating_add(entry.size()), &self.source)?;
+            let below = normal(Path::new(OsStr::from_bytes(&entry.path_bytes())));
+            if kind.is_hard_link() {
+                let target = entry.link_name().map_err(|error| self.broken(error))?;
+                let target = target.unwrap_or_default().into_owned();
+                if self.is_linked(&below, &target).map_err(|error| self.broken(error))? {
+                    continue;
+                }
+            }
             let is_inside = entry.unpack_in(&self.sandbox).map_err(|error| self.broken(error))?;
             if !is_inside {
                 return self.refused(format!("`{name}` leads out of the sandbox"));
             }
+            let mode = entry.header().mode().unwrap_or(0o755) & 0o777;
+            if kind.is_dir() && mode & 0o700 != 0o700 && !below.as_os_str().is_empty() {
+                let path = self.open_up(&below).map_err(|error| self.broken(error))?;
+                closed.push((path, mode));
+            }
+        }
+        for (path, mode) in closed.iter().rev() {
+            set_mode(path, *mode).map_err(|error| self.broken(error))?;
         }
         Ok(())
+    }
+
+    /// Removes what stands in place of a hard link, as `tar` does; whether it is that link already.
+    fn is_linked(&self, below: &Path, target: &Path) -> io::Result<bool> {
+        let path = confined::path_in(&self.sandbox, below)?;
+        let Ok(found) = fs::symlink_metadata(&path) else { return Ok(false) };
+        let is_target = fs::symlink_metadata(self.sandbox.join(normal(target)))
+            .is_ok_and(|target| (target.dev(), target.ino()) == (found.dev(), found.ino()));
+        if !is_target && !found.is_dir() {
+            fs::remove_file(path)?;
+        }
+        Ok(is_target)
+    }
+
+    /// Lets the agent's user write in a folder until everything is unpacked; its path, without links.
+    fn open_up(&self, below: &Path) -> io::Result<PathBuf> {
+        let path = confined::path_in(&self.sandbox, below)?;
+        // Its owner may not be able to open it, and only a folder was made there just now.
+        if fs::symlink_metadata(&path)?.is_dir() {
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o700))?;
+        }
+        Ok(path)
     }
 
     fn zip(&self, reader: BufReader<File>) -> Result<(), FetchError> {
@@ -169,7 +212,8 @@ impl Unpacking {
     }
 
     fn write(&self, path: &Path, from: &mut impl Read, mode: u32) -> Result<(), FetchError> {
-        let mut file = File::create(path).map_err(|error| self.broken(error))?;
+        let file = File::options().write(true).create_new(true).open(path);
+        let mut file = file.map_err(|error| self.broken(error))?;
         let mut piece = vec![0; PIECE];
         loop {
             let length = match from.read(&mut piece) {
@@ -196,4 +240,18 @@ impl Unpacking {
         }
         FetchError::Archive { uri: self.source.shown(), why }
     }
+}
+
+/// A path as it is taken below the sandbox: absolute ones are not, and those that go up are refused when they are written.
+fn normal(path: &Path) -> PathBuf {
+    path.components()
+        .filter(|part| matches!(part, Component::Normal(_) | Component::ParentDir))
+        .collect()
+}
+
+/// Sets the mode of a folder; something else that stands there meanwhile is left alone.
+fn set_mode(folder: &Path, mode: u32) -> io::Result<()> {
+    let how = OFlags::DIRECTORY | OFlags::NOFOLLOW;
+    let opened = File::options().read(true).custom_flags(how.bits().cast_signed()).open(folder);
+    opened?.set_permissions(fs::Permissions::from_mode(mode))
 }

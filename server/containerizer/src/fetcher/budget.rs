@@ -6,6 +6,23 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use super::FetchError;
 use super::source::Source;
 
+/// Counts the bytes of a file before they are written.
+pub(super) trait Meter: Send {
+    /// Is told how many bytes there will be, where the source says so.
+    fn expect(
+        &mut self,
+        bytes: u64,
+        source: &Source,
+    ) -> impl Future<Output = Result<(), FetchError>> + Send;
+
+    /// Counts `bytes` more, or says that there is no room for them.
+    fn count(
+        &mut self,
+        bytes: u64,
+        source: &Source,
+    ) -> impl Future<Output = Result<(), FetchError>> + Send;
+}
+
 /// Bytes left, shared by everything that one task fetches and unpacks.
 #[derive(Debug, Clone)]
 pub(super) struct Budget {
@@ -30,7 +47,24 @@ impl Budget {
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(bytes));
         match taken {
             Ok(_) => Ok(()),
-            Err(_) => Err(FetchError::TooLarge { uri: source.shown(), limit: self.limit }),
+            Err(_) => Err(self.exceeded(source)),
         }
+    }
+
+    fn exceeded(&self, source: &Source) -> FetchError {
+        FetchError::TooLarge { uri: source.shown(), limit: self.limit }
+    }
+}
+
+impl Meter for &Budget {
+    async fn expect(&mut self, bytes: u64, source: &Source) -> Result<(), FetchError> {
+        match bytes <= self.left.load(Ordering::Relaxed) {
+            true => Ok(()),
+            false => Err(self.exceeded(source)),
+        }
+    }
+
+    async fn count(&mut self, bytes: u64, source: &Source) -> Result<(), FetchError> {
+        self.take(bytes, source)
     }
 }

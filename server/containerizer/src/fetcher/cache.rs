@@ -1,20 +1,23 @@
 //! Files that several tasks fetch, kept once.
 //!
-//! *Invariant:* the files of the cache are never larger than its capacity together; a file that a task is being given is not removed.
+//! *Invariant:* the files of the cache, those that are still coming included, are never larger than its capacity together: every byte has
+//! its room before it is written, and gives it back after its file is gone. A file that a task is being given is not removed.
+//! Every fetch writes a file of its own name, so the removal of an old one never meets a new one.
 //! A file is fetched once, however many tasks ask for it at the same time. The cache is empty at the start: what lies in the folder then
 //! may be half of a file. As in the original a file is never asked about again: whether its source has changed does not matter.
 
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use sha2::{Digest, Sha256};
-use tokio::fs;
 
-use super::budget::Budget;
+use super::budget::{Budget, Meter};
 use super::download::{self, failed};
 use super::source::Source;
+use super::unfinished::{self, Unfinished};
 use super::{FetchError, Owner};
 
 /// The cache's folder and what lies in it.
@@ -22,6 +25,8 @@ use super::{FetchError, Owner};
 pub(super) struct Cache {
     folder: PathBuf,
     capacity: u64,
+    /// Bytes that have room: of files, and of those that are coming.
+    used: Arc<AtomicU64>,
     contents: Mutex<Contents>,
 }
 
@@ -35,15 +40,16 @@ impl Cached {
     }
 }
 
-/// Name of a file in the cache: a digest of its source and its owner.
+/// What is fetched, for whom: a digest of the source and the owner.
 type Name = String;
 
 #[derive(Debug, Default)]
 struct Contents {
     files: BTreeMap<Name, Kept>,
-    used: u64,
     /// Counts the uses, so that the oldest one is known.
     uses: u64,
+    /// Counts the fetches, so that each has a file of its own.
+    fetches: u64,
     /// Who asks for a file while somebody fetches it waits for that.
     turns: BTreeMap<Name, Arc<tokio::sync::Mutex<()>>>,
 }
@@ -51,8 +57,21 @@ struct Contents {
 #[derive(Debug)]
 struct Kept {
     path: Arc<PathBuf>,
-    size: u64,
+    room: Room,
     last_use: u64,
+}
+
+/// Bytes of the cache that are spoken for as long as this exists.
+#[derive(Debug)]
+struct Room {
+    used: Arc<AtomicU64>,
+    bytes: u64,
+}
+
+impl Drop for Room {
+    fn drop(&mut self) {
+        self.used.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
 }
 
 impl Cache {
@@ -64,7 +83,7 @@ impl Cache {
             Err(error) => return Err(error),
         }
         std::fs::create_dir_all(&folder)?;
-        Ok(Self { folder, capacity, contents: Mutex::default() })
+        Ok(Self { folder, capacity, used: Arc::default(), contents: Mutex::default() })
     }
 
     /// The file of `source`, fetched if it is not there; `None` when it does not fit into the cache.
@@ -81,48 +100,122 @@ impl Cache {
         if let Some(kept) = self.contents().take(&name) {
             return Ok(Some(kept));
         }
-        let path = self.folder.join(&name);
-        match self.fetch(&path, source, limit, client).await? {
-            Some(size) => Ok(self.keep(&name, path, size).await),
-            None => Ok(None),
-        }
+        let coming = self.fetch(&name, source, limit, client).await?;
+        Ok(coming.and_then(Unfinished::finish).map(|(path, room)| {
+            // Whoever waited for its turn finds it.
+            self.contents().keep(name, path, room)
+        }))
     }
 
-    /// Fetches into the folder; `None` when the file is larger than the whole cache.
+    /// Fetches into the folder; `None` when there is no room for the file.
     async fn fetch(
         &self,
-        path: &Path,
+        name: &str,
         source: &Source,
         limit: u64,
         client: &reqwest::Client,
-    ) -> Result<Option<u64>, FetchError> {
-        let file = fs::File::create(path).await.map_err(failed("make", path, source))?;
-        let budget = Budget::of(limit.min(self.capacity));
-        match download::write_to(file, path, source, client, &budget).await {
-            Ok(size) => Ok(Some(size)),
+    ) -> Result<Option<Unfinished<Room>>, FetchError> {
+        let path = self.folder.join(self.contents().file_name(name));
+        let (made, room) = (path.clone(), Room { used: Arc::clone(&self.used), bytes: 0 });
+        let made = tokio::task::spawn_blocking(move || Unfinished::make(made, room));
+        let made = made.await.map_err(io::Error::other).flatten();
+        let (file, coming) = made.map_err(failed("make", &path, source))?;
+        let mut file = tokio::fs::File::from_std(file);
+        let mut coming = Coming {
+            cache: self,
+            file: coming,
+            written: 0,
+            budget: Budget::of(limit),
+            is_short: false,
+        };
+        match download::write_to(&mut file, &path, source, client, &mut coming).await {
+            Ok(size) => {
+                coming.settle(size);
+                Ok(Some(coming.file))
+            }
             Err(error) => {
-                // The next one who asks for it truncates what could not be removed.
-                let _ = fs::remove_file(path).await;
-                match error {
-                    FetchError::TooLarge { .. } if self.capacity < limit => Ok(None),
-                    error => Err(error),
-                }
+                coming.file.remove().await;
+                if coming.is_short { Ok(None) } else { Err(error) }
             }
         }
     }
 
-    async fn keep(&self, name: &str, path: PathBuf, size: u64) -> Option<Cached> {
-        let (kept, superseded) = self.contents().make_room(name, &path, size, self.capacity);
-        for old in superseded {
-            if let Err(error) = fs::remove_file(&*old).await {
-                tracing::warn!("cached file `{}` could not be removed: {error}", old.display());
+    /// Makes room for more bytes, for which files that nobody uses may have to go; whether there is any.
+    async fn reserve(&self, bytes: u64) -> bool {
+        loop {
+            let fits = |used: u64| used.checked_add(bytes).filter(|used| *used <= self.capacity);
+            if self.used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, fits).is_ok() {
+                return true;
+            }
+            let used = self.used.load(Ordering::Relaxed);
+            let missing = used.saturating_add(bytes).saturating_sub(self.capacity);
+            let Some(Kept { path, room, .. }) = self.contents().oldest(missing) else {
+                return false;
+            };
+            // It goes on when nobody waits for it any more, and then gives the room back.
+            let removal = tokio::task::spawn_blocking(move || unfinished::remove(&path, room));
+            if removal.await.is_err() {
+                return false;
             }
         }
-        kept
+    }
+
+    #[cfg(test)]
+    pub(super) fn used(&self) -> u64 {
+        self.used.load(Ordering::Relaxed)
     }
 
     fn contents(&self) -> MutexGuard<'_, Contents> {
         self.contents.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A file that is coming, and the room that it has taken.
+struct Coming<'a> {
+    cache: &'a Cache,
+    file: Unfinished<Room>,
+    written: u64,
+    /// What its task may fetch at most.
+    budget: Budget,
+    /// The cache had no room.
+    is_short: bool,
+}
+
+impl Coming<'_> {
+    /// Sees to it that there is room for so many bytes of the file.
+    async fn grow(&mut self, size: u64, source: &Source) -> Result<(), FetchError> {
+        let has = self.file.held_mut().map_or(0, |room| room.bytes);
+        let missing = size.saturating_sub(has);
+        if missing > 0 && !self.cache.reserve(missing).await {
+            self.is_short = true;
+            let limit = self.cache.capacity;
+            return Err(FetchError::TooLarge { uri: source.shown(), limit });
+        }
+        if let Some(room) = self.file.held_mut() {
+            room.bytes += missing;
+        }
+        Ok(())
+    }
+
+    /// Gives back what was expected and did not come.
+    fn settle(&mut self, size: u64) {
+        if let Some(room) = self.file.held_mut() {
+            self.cache.used.fetch_sub(room.bytes.saturating_sub(size), Ordering::Relaxed);
+            room.bytes = room.bytes.min(size);
+        }
+    }
+}
+
+impl Meter for Coming<'_> {
+    async fn expect(&mut self, bytes: u64, source: &Source) -> Result<(), FetchError> {
+        (&self.budget).expect(bytes, source).await?;
+        self.grow(bytes, source).await
+    }
+
+    async fn count(&mut self, bytes: u64, source: &Source) -> Result<(), FetchError> {
+        self.budget.take(bytes, source)?;
+        self.written += bytes;
+        self.grow(self.written, source).await
     }
 }
 
@@ -132,6 +225,11 @@ impl Contents {
         Arc::clone(self.turns.entry(name.to_owned()).or_default())
     }
 
+    fn file_name(&mut self, name: &str) -> String {
+        self.fetches += 1;
+        format!("{name}.{}", self.fetches)
+    }
+
     fn take(&mut self, name: &str) -> Option<Cached> {
         self.uses += 1;
         let kept = self.files.get_mut(name)?;
@@ -139,35 +237,23 @@ impl Contents {
         Some(Cached(Arc::clone(&kept.path)))
     }
 
-    /// Enters a new file, and names those that must go for it; the file itself when there is no room for it.
-    fn make_room(
-        &mut self,
-        name: &str,
-        path: &Path,
-        size: u64,
-        capacity: u64,
-    ) -> (Option<Cached>, Vec<Arc<PathBuf>>) {
-        let mut removed = Vec::new();
-        while self.used + size > capacity {
-            let oldest = self
-                .files
-                .iter()
-                .filter(|(_, kept)| Arc::strong_count(&kept.path) == 1)
-                .min_by_key(|(_, kept)| kept.last_use)
-                .map(|(name, _)| name.clone());
-            let Some(gone) = oldest.and_then(|name| self.files.remove(&name)) else {
-                removed.push(Arc::new(path.to_owned()));
-                return (None, removed);
-            };
-            self.used -= gone.size;
-            removed.push(gone.path);
-        }
+    fn keep(&mut self, name: Name, path: PathBuf, room: Room) -> Cached {
         self.uses += 1;
-        self.used += size;
-        let path = Arc::new(path.to_owned());
-        let kept = Kept { path: Arc::clone(&path), size, last_use: self.uses };
-        self.files.insert(name.to_owned(), kept);
-        (Some(Cached(path)), removed)
+        let path = Arc::new(path);
+        let kept = Kept { path: Arc::clone(&path), room, last_use: self.uses };
+        self.files.insert(name, kept);
+        Cached(path)
+    }
+
+    /// Takes out the file that was used longest ago; none when all that nobody uses would not free so many bytes.
+    fn oldest(&mut self, missing: u64) -> Option<Kept> {
+        let unused = || self.files.iter().filter(|(_, kept)| Arc::strong_count(&kept.path) == 1);
+        let free = unused().fold(0, |free: u64, (_, kept)| free.saturating_add(kept.room.bytes));
+        if free < missing {
+            return None;
+        }
+        let name = unused().min_by_key(|(_, kept)| kept.last_use).map(|(name, _)| name.clone())?;
+        self.files.remove(&name)
     }
 }
 

@@ -7,7 +7,7 @@ use tokio::fs::File;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::FetchError;
-use super::budget::Budget;
+use super::budget::Meter;
 use super::source::Source;
 
 /// Bytes of a local file that are copied at a time.
@@ -15,24 +15,24 @@ const PIECE: usize = 256 * 1_024;
 
 /// Writes all of `source` into `file`, which was made for it, and says how much that was.
 pub(super) async fn write_to(
-    file: File,
+    file: &mut File,
     path: &Path,
     source: &Source,
     client: &reqwest::Client,
-    budget: &Budget,
+    meter: &mut impl Meter,
 ) -> Result<u64, FetchError> {
     match source {
-        Source::Web(url) => from_web(file, path, source, client.get(url.clone()), budget).await,
-        Source::File(from) => from_file(file, path, source, from, budget).await,
+        Source::Web(url) => from_web(file, path, source, client.get(url.clone()), meter).await,
+        Source::File(from) => from_file(file, path, source, from, meter).await,
     }
 }
 
 async fn from_web(
-    mut file: File,
+    file: &mut File,
     path: &Path,
     source: &Source,
     request: reqwest::RequestBuilder,
-    budget: &Budget,
+    meter: &mut impl Meter,
 ) -> Result<u64, FetchError> {
     let broken = |error: reqwest::Error| refused(source, &error);
     let response = request.send().await.map_err(broken)?;
@@ -41,11 +41,14 @@ async fn from_web(
         return Err(FetchError::Server { uri: source.shown(), why });
     }
     let expected = response.content_length();
+    if let Some(expected) = expected {
+        meter.expect(expected, source).await?;
+    }
     let mut body = response.bytes_stream();
     let mut written = 0_u64;
     while let Some(piece) = body.next().await {
         let piece = piece.map_err(broken)?;
-        budget.take(piece.len() as u64, source)?;
+        meter.count(piece.len() as u64, source).await?;
         file.write_all(&piece).await.map_err(failed("write", path, source))?;
         written += piece.len() as u64;
     }
@@ -58,11 +61,11 @@ async fn from_web(
 }
 
 async fn from_file(
-    mut file: File,
+    file: &mut File,
     path: &Path,
     source: &Source,
     from: &Path,
-    budget: &Budget,
+    meter: &mut impl Meter,
 ) -> Result<u64, FetchError> {
     let kind = tokio::fs::metadata(from).await.map_err(failed("find", from, source))?;
     if !kind.is_file() {
@@ -70,6 +73,7 @@ async fn from_file(
         let why = "it is no ordinary file".to_owned();
         return Err(FetchError::Unsupported { uri: source.shown(), why });
     }
+    meter.expect(kind.len(), source).await?;
     let mut original = File::open(from).await.map_err(failed("open", from, source))?;
     let mut piece = vec![0; PIECE];
     let mut written = 0_u64;
@@ -79,7 +83,7 @@ async fn from_file(
             file.flush().await.map_err(failed("write", path, source))?;
             return Ok(written);
         }
-        budget.take(length as u64, source)?;
+        meter.count(length as u64, source).await?;
         file.write_all(&piece[..length]).await.map_err(failed("write", path, source))?;
         written += length as u64;
     }

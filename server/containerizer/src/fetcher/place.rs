@@ -1,17 +1,29 @@
 //! Where one fetched file lies in the sandbox.
 
 use std::fs::Permissions;
+use std::io::ErrorKind;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use agent_core::fetch::FetchItem;
+use rustix::fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags, chownat, fchown, openat};
+use rustix::io::Errno;
+use rustix::process::{Gid, Uid};
 use tokio::fs;
 
 use super::archive::Archive;
 use super::budget::Budget;
 use super::download::{self, failed};
 use super::source::Source;
-use super::{FetchError, Owner, archive, confined};
+use super::unfinished::Unfinished;
+use super::{FetchError, Owner, archive, confined, leftovers};
+
+/// Numbers the files that are being written, so that none is taken for another.
+static NUMBER: AtomicU64 = AtomicU64::new(0);
+
+/// How many names are tried for one; an archive may have brought files of such names.
+const NAMES: u32 = 100;
 
 /// A file of the sandbox that is being fetched.
 #[derive(Debug)]
@@ -62,32 +74,32 @@ impl<'a> Place<'a> {
         budget: &Budget,
         is_executable: bool,
     ) -> Result<(), FetchError> {
-        let mut partial = self.path.clone().into_os_string();
-        partial.push(".fetching");
-        let partial = PathBuf::from(partial);
-        let written = self.write_partial(&partial, from, client, budget, is_executable).await;
-        if written.is_err() {
-            // The first error is the one to tell; a file that is not there needs no removal.
-            let _ = fs::remove_file(&partial).await;
+        let path = self.path.clone();
+        let made = blocking(move || make_beside(&path)).await;
+        let (file, partial) = made.map_err(failed("make room for", &self.path, self.source))?;
+        let mut file = fs::File::from_std(file);
+        match self.fill(&mut file, partial.path(), from, client, budget, is_executable).await {
+            Ok(()) => {
+                partial.finish();
+                Ok(())
+            }
+            Err(error) => {
+                partial.remove().await;
+                Err(error)
+            }
         }
-        written
     }
 
-    async fn write_partial(
+    async fn fill(
         &self,
+        file: &mut fs::File,
         partial: &Path,
         from: &Source,
         client: &reqwest::Client,
-        budget: &Budget,
+        mut budget: &Budget,
         is_executable: bool,
     ) -> Result<(), FetchError> {
-        let file = fs::OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .open(partial)
-            .await
-            .map_err(failed("make", partial, self.source))?;
-        download::write_to(file, partial, from, client, budget).await?;
+        download::write_to(file, partial, from, client, &mut budget).await?;
         let mode = match (is_executable, self.source) {
             (true, _) => 0o755,
             (false, Source::Web(_)) => 0o644,
@@ -96,11 +108,8 @@ impl<'a> Place<'a> {
                 kind.map_err(failed("find", original, self.source))?.permissions().mode() & 0o777
             }
         };
-        fs::set_permissions(partial, Permissions::from_mode(mode)).await.map_err(failed(
-            "change the mode of",
-            partial,
-            self.source,
-        ))?;
+        let changed = file.set_permissions(Permissions::from_mode(mode)).await;
+        changed.map_err(failed("change the mode of", partial, self.source))?;
         fs::rename(partial, &self.path).await.map_err(failed("name", &self.path, self.source))
     }
 
@@ -127,16 +136,63 @@ impl<'a> Place<'a> {
             Err(FetchError::Archive { uri: self.source.shown(), why: panic.to_string() })
         })
     }
+}
 
-    /// Gives everything in the sandbox to `owner`; links are given, not what they point to.
-    pub(super) async fn give_to(&self, owner: Option<Owner>) -> Result<(), FetchError> {
-        let Some(owner) = owner else { return Ok(()) };
-        let sandbox = self.sandbox.clone();
-        blocking(move || give(&sandbox, owner)).await.map_err(failed(
-            "change the owner in",
-            &self.sandbox,
-            self.source,
-        ))
+/// Empties the sandbox of what an earlier attempt has left.
+pub(super) async fn clear(sandbox: &Path, source: &Source) -> Result<(), FetchError> {
+    let folder = sandbox.to_owned();
+    let cleared = blocking(move || leftovers::clear(&folder)).await;
+    cleared.map_err(failed("empty", sandbox, source))
+}
+
+/// Gives everything in the sandbox to `owner`; links are given, not what they point to.
+pub(super) async fn give(sandbox: &Path, owner: Owner, source: &Source) -> Result<(), FetchError> {
+    let folder = sandbox.to_owned();
+    let (user, group) = (Uid::from_raw(owner.uid), Gid::from_raw(owner.gid));
+    let given = blocking(move || {
+        let how = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let folder = Dir::new(openat(CWD, &folder, how, Mode::empty())?)?;
+        Ok(give_folder(folder, user, group)?)
+    });
+    given.await.map_err(failed("change the owner in", sandbox, source))
+}
+
+/// Gives what is in the folder first, since its owner may change it from then on.
+fn give_folder(mut folder: Dir, user: Uid, group: Gid) -> Result<(), Errno> {
+    while let Some(entry) = folder.next() {
+        let entry = entry?;
+        let name = entry.file_name();
+        if matches!(name.to_bytes(), b"." | b"..") {
+            continue;
+        }
+        let below = match entry.file_type() {
+            FileType::Directory | FileType::Unknown => {
+                let how = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+                openat(folder.fd()?, name, how, Mode::empty()).map(Some)
+            }
+            _ => Ok(None),
+        };
+        match below {
+            Ok(Some(below)) => give_folder(Dir::new(below)?, user, group)?,
+            Ok(None) | Err(Errno::NOTDIR | Errno::LOOP) => {
+                chownat(folder.fd()?, name, Some(user), Some(group), AtFlags::SYMLINK_NOFOLLOW)?;
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    fchown(folder.fd()?, Some(user), Some(group))
+}
+
+/// Makes a file in the folder of `path`, under a name for the time being; blocks.
+fn make_beside(path: &Path) -> std::io::Result<(std::fs::File, Unfinished)> {
+    let mut tried = 0;
+    loop {
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        tried += 1;
+        match Unfinished::make(path.with_file_name(format!(".fetching-{number}")), ()) {
+            Err(error) if error.kind() == ErrorKind::AlreadyExists && tried < NAMES => {}
+            made => return made,
+        }
     }
 }
 
@@ -164,17 +220,4 @@ async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> std::io::Result<T> + Send + 'static,
 ) -> std::io::Result<T> {
     tokio::task::spawn_blocking(work).await.map_err(std::io::Error::other)?
-}
-
-fn give(folder: &Path, owner: Owner) -> std::io::Result<()> {
-    std::os::unix::fs::lchown(folder, Some(owner.uid), Some(owner.gid))?;
-    for entry in std::fs::read_dir(folder)? {
-        let entry = entry?;
-        if entry.file_type()?.is_dir() {
-            give(&entry.path(), owner)?;
-        } else {
-            std::os::unix::fs::lchown(entry.path(), Some(owner.uid), Some(owner.gid))?;
-        }
-    }
-    Ok(())
 }

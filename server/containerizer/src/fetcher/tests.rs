@@ -1,5 +1,6 @@
 //! Files from a web server of the test's own and from the machine, good ones and bad ones.
 
+mod again;
 mod archives;
 mod caching;
 mod web;

@@ -180,3 +180,39 @@ async fn what_a_killed_executor_leaves_is_ended_by_whoever_looks_next() {
     next.remove(NAME).await.unwrap();
     assert_eq!(world.state().await, None);
 }
+
+#[tokio::test]
+async fn a_command_leads_a_session_and_a_process_group_of_its_own() {
+    let world = World::new();
+    let script = "read -r own name state parent group session rest < /proc/$$/stat; \
+                  echo $$ $own $group $session end; sleep 1000";
+    world.process.create_process(&world.spec(script)).await.unwrap();
+    world.process.start(NAME).await.unwrap();
+    world.prints("end").await;
+    let output = world.output();
+    let numbers: Vec<&str> = output.split_whitespace().take(4).collect();
+    assert!(numbers.iter().all(|number| *number == numbers[0]), "{output}");
+    world.process.remove(NAME).await.unwrap();
+}
+
+/// Where the machine has version 2 this is tested in `unified` alone.
+#[tokio::test]
+async fn processor_time_is_shared_and_bounded_in_cgroups_of_version_1() {
+    let mounts = std::fs::read_to_string("/proc/self/mounts").unwrap();
+    let mut lines = mounts.lines().map(|line| line.split(' ').collect::<Vec<_>>());
+    let cpu =
+        lines.find(|fields| fields[2] == "cgroup" && fields[3].split(',').any(|it| it == "cpu"));
+    let Some(cpu) = cpu else { return };
+    let world = World::new();
+    world.process.create_process(&world.spec("echo up; sleep 1000")).await.unwrap();
+    world.process.start(NAME).await.unwrap();
+    world.prints("up").await;
+    let parent = world.folder.path().file_name().unwrap().to_string_lossy().into_owned();
+    let folder = Path::new(cpu[1]).join("ekiden").join(format!("test-{parent}")).join(NAME);
+    let read = |name: &str| std::fs::read_to_string(folder.join(name)).unwrap().trim().to_owned();
+    let names = ["cpu.shares", "cpu.cfs_quota_us", "cpu.cfs_period_us"];
+    assert_eq!(names.map(read), ["102", "50000", "100000"]);
+    assert_eq!(read("cgroup.procs").lines().count(), 2, "the shell and what it waits for");
+    world.process.remove(NAME).await.unwrap();
+    assert!(!folder.exists());
+}

@@ -6,6 +6,7 @@ mod beside;
 mod commands;
 mod engine;
 mod faults;
+mod hung;
 mod launch;
 mod options;
 mod output;

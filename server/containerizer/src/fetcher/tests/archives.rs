@@ -32,6 +32,38 @@ pub(super) fn tar_with_link(name: &str, target: &Path) -> Vec<u8> {
     tar.into_inner().unwrap()
 }
 
+/// A tar file with links of both kinds, and a folder that may not be written to with a file and a hard link in it.
+pub(super) fn tar_with_everything() -> Vec<u8> {
+    let mut tar = tar::Builder::new(Vec::new());
+    let header = |kind, mode, size| {
+        let mut header = tar::Header::new_gnu();
+        header.set_entry_type(kind);
+        header.set_mode(mode);
+        header.set_size(size);
+        header
+    };
+    let mut folder = |name: &str, mode| {
+        let mut header = header(tar::EntryType::Directory, mode, 0);
+        tar.append_data(&mut header, name, &b""[..]).unwrap();
+    };
+    folder("app/", 0o755);
+    folder("shut/", 0o555);
+    for name in ["app/run.sh", "shut/in"] {
+        let mut header = header(tar::EntryType::Regular, 0o644, 3);
+        tar.append_data(&mut header, name, &b"tar"[..]).unwrap();
+    }
+    for (kind, name, target) in [
+        (tar::EntryType::Link, "app/hard", "app/run.sh"),
+        (tar::EntryType::Symlink, "app/soft", "run.sh"),
+        (tar::EntryType::Link, "shut/same", "shut/in"),
+        // It is itself, and stays.
+        (tar::EntryType::Link, "shut/same", "shut/same"),
+    ] {
+        tar.append_link(&mut header(kind, 0o644, 0), name, target).unwrap();
+    }
+    tar.into_inner().unwrap()
+}
+
 /// A tar file with an entry of any name, however wrong, of any kind.
 fn tar_with_entry(name: &str, kind: tar::EntryType) -> Vec<u8> {
     let mut header = tar::Header::new_gnu();
@@ -70,7 +102,7 @@ fn xz(content: &[u8]) -> Vec<u8> {
     child.wait_with_output().unwrap().stdout
 }
 
-fn zip_with(entries: &[(&str, &[u8])]) -> Vec<u8> {
+pub(super) fn zip_with(entries: &[(&str, &[u8])]) -> Vec<u8> {
     let mut zip = zip::ZipWriter::new(Cursor::new(Vec::new()));
     let options = zip::write::SimpleFileOptions::default().unix_permissions(0o755);
     for (name, content) in entries {
