@@ -142,10 +142,12 @@ impl<D: Disk> Work<D> {
         while let Some(number) = self.unused.front() {
             let path = path_of(&self.folder, *number);
             // Two deletions may reach the disk in either order, so each is synced before the next.
-            let deleted = fs::remove_file(&path)
-                .map_err(LogError::io("remove", &path))
-                .and_then(|()| sync_folder(&self.folder));
-            if let Err(error) = deleted {
+            let deleted = match fs::remove_file(&path) {
+                // Somebody was quicker, or the folder could not be synced the last time.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+                removed => removed.map_err(LogError::io("remove", &path)),
+            };
+            if let Err(error) = deleted.and_then(|()| sync_folder(&self.folder)) {
                 tracing::warn!(
                     error = &error as &dyn std::error::Error,
                     "old log segments stay until the next purge: {error}"
