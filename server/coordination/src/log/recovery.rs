@@ -96,7 +96,7 @@ pub(crate) fn recover(
     // What a killed process had written and not synced is read here, and told from now on.
     if recovered.position > 0 {
         let current = &recovered.current;
-        disk.sync(&current.file).map_err(LogError::io("sync", &current.path))?;
+        disk.sync(&current.file).map_err(LogError::sync(&current.path))?;
     }
     drop_purged(&mut recovered, first)?;
     Ok(Some(recovered))
@@ -334,7 +334,7 @@ impl Scan {
             .file
             .write_all_at(&zeros, self.position as u64)
             .map_err(LogError::io("write", path))?;
-        disk.sync(&self.segment.file).map_err(LogError::io("sync", path))
+        disk.sync(&self.segment.file).map_err(LogError::sync(path))
     }
 }
 
