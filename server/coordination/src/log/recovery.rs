@@ -218,8 +218,9 @@ impl Scan {
                     known: FORMAT,
                 });
             }
-            let is_first = self.position == 0 && state.is_untouched();
-            if is_first && self.segment.number > 1 {
+            // Before a first segment nothing is missing, behind one that is blank its groups are.
+            let is_first = self.position == 0 && state.current.number == self.segment.number;
+            if is_first && state.is_untouched() && self.segment.number > 1 {
                 // The segments before this one are deleted; whether they may be is seen at the end.
                 state.sequence = header.sequence;
             }

@@ -2,6 +2,7 @@
 
 mod crash;
 mod damage;
+mod every_byte;
 mod full;
 mod model;
 mod purge;
