@@ -57,6 +57,15 @@ impl std::fmt::Debug for ConsoleConfig {
     }
 }
 
+/// Why there is no room for changes, as the pages are told: whether the disk is full, or else what the problem is.
+fn told(no_room: Option<coordination::NoRoom>) -> (bool, Option<String>) {
+    match no_room {
+        None => (false, None),
+        Some(coordination::NoRoom::DiskFull) => (true, None),
+        Some(why @ coordination::NoRoom::Failed(_)) => (false, Some(why.to_string())),
+    }
+}
+
 /// The backends that pages find in their context.
 #[derive(Clone)]
 enum Backend {

@@ -57,6 +57,7 @@ words! {
         no_bundle: "This server was built without the live pages; reload to see changes.", "此服务器未包含实时页面；请刷新以查看变化。";
         open_without_credentials: "Anyone who reaches this address can change this cluster: it listens beyond this machine and has no accounts.", "任何能访问此地址的人都可以更改本集群：它监听本机之外的地址，且没有账户。";
         disk_full: "The master's disk is full: changes are refused until there is room, reads go on. Nothing that was stored is lost.", "主节点磁盘已满：在腾出空间之前，更改会被拒绝，读取不受影响。已保存的数据不会丢失。";
+        log_problem: "The master can store no changes: they are refused until it can, reads go on. Nothing that was stored is lost.", "主节点目前无法保存更改：更改会被拒绝，读取不受影响。已保存的数据不会丢失。";
         loading: "Loading…", "加载中…";
         sort_by: "Sort", "排序";
         none: "-", "-";

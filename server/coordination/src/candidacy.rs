@@ -57,7 +57,7 @@ async fn withdraw(proposer: Proposer, storage: Storage, node: Arc<str>) {
         let (operations, purpose) = (vec![delete], Purpose::Election);
         let changes = Changes { operations, purpose, ..Changes::default() };
         match proposer.write(changes).await {
-            Err(WriteError::DiskFull) => storage.room().await,
+            Err(WriteError::NoRoom(_)) => storage.room().await,
             // It is gone, or its session is, or nobody of this process can change anything any more.
             Ok(_)
             | Err(
@@ -78,19 +78,20 @@ mod tests {
 
     use super::*;
     use crate::proposer::Done;
+    use crate::storage::{NoRoom, Room};
 
     #[tokio::test]
     async fn a_withdrawal_that_finds_the_disk_full_is_made_once_there_is_room() {
-        let (proposer, mut asks) = Proposer::channel();
-        let (full, is_full) = watch::channel(true);
+        let (proposer, mut asks) = Proposer::channel(Room::new(1 << 20, 1 << 20, 0));
+        let (full, is_full) = watch::channel(Some(NoRoom::DiskFull));
         let (node, storage) = ("/mesos/json.info_0000000001".into(), Storage::new(is_full));
         let mut candidacy =
             Candidacy::new(node, SessionId(1), proposer, storage, Handle::current());
         assert!(candidacy.withdraw().is_some());
         drop(candidacy);
         let done = || Done { zxid: Zxid::default(), results: Vec::new() };
-        assert_eq!(asks.answer(Err(WriteError::DiskFull)).await.unwrap().operations.len(), 1);
-        full.send_replace(false);
+        assert_eq!(asks.answer(Err(NoRoom::DiskFull.into())).await.unwrap().operations.len(), 1);
+        full.send_replace(None);
         assert_eq!(asks.answer(Ok(done())).await.unwrap().operations.len(), 1);
         assert!(asks.answer(Ok(done())).await.is_none(), "it withdrew twice");
     }

@@ -31,7 +31,7 @@ pub struct Config {
     ///
     /// The folder then stays below three times this, the three snapshots themselves and one that is being
     /// written, and three segments: the first, the last and the spare one. What is written to the log while a
-    /// snapshot is being written comes on top.
+    /// snapshot is being written comes on top, and for a change of many megabytes the spare ones that it needs.
     pub snapshot_log_bytes: u64,
     /// Ends the process with status 86 right after this many batches of the log were made durable and before
     /// anybody is told. Only for tests of what a crash leaves behind.

@@ -55,8 +55,8 @@ pub(crate) fn record(level: u16) -> RecordWrite {
 /// level that it finds, and raises it once there is room.
 pub(crate) async fn write(session: &Session, record: RecordWrite) -> Result<(), WriteError> {
     match write_once(session, &record).await {
-        Err(WriteError::DiskFull) => {
-            warn!("the disk is full: the cluster's feature level is raised once there is room");
+        Err(WriteError::NoRoom(why)) => {
+            warn!("{why}; the cluster's feature level is raised once that has changed");
             session.runtime.spawn(write_at_last(session.clone(), record));
             Ok(())
         }
@@ -78,7 +78,7 @@ async fn write_at_last(session: Session, record: RecordWrite) {
         }
         match write_once(&session, &record).await {
             // Full again, or the session was closed meanwhile and another takes its place.
-            Err(WriteError::DiskFull | WriteError::Refused(Refusal::SessionClosed { .. })) => {}
+            Err(WriteError::NoRoom(_) | WriteError::Refused(Refusal::SessionClosed { .. })) => {}
             Ok(()) => {
                 info!("there is room: the cluster's feature level was raised to {NEWEST_FORMAT}");
                 return;
@@ -106,7 +106,7 @@ mod tests {
     use crate::proposer::{Done, Proposer};
     use crate::raft::{Image, Published, StateStore};
     use crate::standing::Standing;
-    use crate::storage::Storage;
+    use crate::storage::{NoRoom, Room, Storage};
 
     fn machine(records: Vec<RecordWrite>) -> StateMachine {
         let mut machine = StateMachine::default();
@@ -152,21 +152,21 @@ mod tests {
         let _ = StateStore::restored(Arc::clone(&published), image);
         let clock = Arc::new(|| Instant::ZERO);
         let standing = Arc::new(Standing::new(id, clock, Arc::clone(&published)));
-        let (proposer, asks) = Proposer::channel();
+        let (proposer, asks) = Proposer::channel(Room::new(1 << 20, 1 << 20, 0));
         (Session { standing, proposer, published, storage, runtime: Handle::current() }, asks)
     }
 
     #[tokio::test]
     async fn on_a_full_disk_a_node_starts_and_raises_the_level_once_there_is_room() {
-        let (full, is_full) = watch::channel(true);
+        let (full, is_full) = watch::channel(Some(NoRoom::DiskFull));
         let (session, mut asks) = open_session(Storage::new(is_full));
         let raise = record(NEWEST_FORMAT);
         let starting = async { write(&session, raise.clone()).await };
-        let refusing = asks.answer(Err(WriteError::DiskFull));
+        let refusing = asks.answer(Err(NoRoom::DiskFull.into()));
         let (started, refused) = tokio::join!(starting, refusing);
         assert_eq!(started, Ok(()));
         assert_eq!(refused.unwrap().records, std::slice::from_ref(&raise));
-        full.send_replace(false);
+        full.send_replace(None);
         // The session may be closed while it waits; then its successor does it.
         let closed = Refusal::SessionClosed { session: SessionId(1) };
         assert!(asks.answer(Err(WriteError::Refused(closed))).await.is_some());

@@ -38,7 +38,7 @@ pub use node::{Node, StartError};
 pub use proposer::{MAX_CHANGE_BYTES, MAX_ENTRY_BYTES, PendingWrite, WriteError};
 pub use session::{Leadership, Loaded, Session, SessionError};
 pub use standing::Lease;
-pub use storage::Storage;
+pub use storage::{NoRoom, Storage};
 pub use subscription::{Event, QUEUE as EVENT_QUEUE, Subscription};
 pub use zookeeper_core::{
     Change, ChangeKind, CreateMode, ErrorCode, Fence, MAX_RECORD_BYTES, Namespace, NodeId,

@@ -31,6 +31,9 @@ pub(crate) use disk::{Disk, FileDisk};
 pub(crate) use format::Seed;
 pub(crate) use segment::sync_folder;
 pub(crate) use store::{LogBounds, LogStore, Purpose};
+pub(crate) use writer::Orders;
+#[cfg(test)]
+pub(crate) use writer::Request;
 
 /// Why the log cannot be opened.
 #[derive(Debug, thiserror::Error)]
@@ -41,6 +44,14 @@ pub enum LogError {
         /// What was tried.
         action: &'static str,
         /// On which file or folder.
+        path: PathBuf,
+        /// The system's answer.
+        source: io::Error,
+    },
+    /// What was written may not be on the disk.
+    #[error("cannot sync `{path}`")]
+    Sync {
+        /// The file or folder.
         path: PathBuf,
         /// The system's answer.
         source: io::Error,
@@ -80,8 +91,26 @@ impl LogError {
         move |source| Self::Io { action, path, source }
     }
 
+    pub(crate) fn sync(path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
+        let path = path.into();
+        move |source| Self::Sync { path, source }
+    }
+
     /// Whether there was no room.
     pub(crate) fn is_disk_full(&self) -> bool {
-        matches!(self, Self::Io { source, .. } if source.kind() == io::ErrorKind::StorageFull)
+        match self {
+            Self::Io { source, .. } | Self::Sync { source, .. } => {
+                matches!(source.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+            }
+            Self::Damaged { .. } | Self::NewerFormat { .. } => false,
+        }
+    }
+
+    /// The error with the system's answer, for those who see one line of it.
+    pub(crate) fn sentence(&self) -> String {
+        match self {
+            Self::Io { source, .. } | Self::Sync { source, .. } => format!("{self}: {source}"),
+            Self::Damaged { .. } | Self::NewerFormat { .. } => self.to_string(),
+        }
     }
 }

@@ -217,7 +217,7 @@ async fn start(config: Config) -> Result<Started, StartError> {
     // Everything that was stored before is applied now.
     let raised = features::raise(&published.state()).map_err(StartError::Newer)?;
     let standing = Arc::new(Standing::new(id, boot_clock, Arc::clone(&published)));
-    let (proposer, inbox) = Proposer::channel();
+    let (proposer, inbox) = Proposer::channel(log.room().clone());
     let proposals = Proposals {
         raft: raft.clone(),
         log: log.clone(),
@@ -279,6 +279,7 @@ mod tests {
     use crate::proposer::Changes;
     use crate::raft::Proposal;
     use crate::session::SessionError;
+    use crate::storage::NoRoom;
 
     #[tokio::test(flavor = "multi_thread")]
     async fn an_entry_of_a_newer_format_stops_the_node_and_every_start_after_it() {
@@ -383,12 +384,13 @@ mod tests {
                 break error;
             }
         };
-        assert_eq!(refused, WriteError::DiskFull);
+        let WriteError::NoRoom(NoRoom::Failed(why)) = &refused else { panic!("{refused}") };
+        assert!(why.contains("cannot create `") && why.contains("Is a directory"), "{why}");
         leadership.resign().await;
         let leadership = session.campaign(Election::Mesos, Bytes::new()).await.unwrap();
         assert!(leadership.lease().is_held());
         let refused = session.write(&leadership.fence, change()).await;
-        assert_eq!(refused.unwrap_err(), WriteError::DiskFull);
+        assert!(matches!(refused, Err(WriteError::NoRoom(_))), "{refused:?}");
         leadership.resign().await;
         std::fs::remove_dir(&taken).unwrap();
         session.storage().room().await;

@@ -5,7 +5,13 @@
 //!
 //! Invariant: the writes of a leadership that commit are a beginning of those that were asked for. What can
 //! be refused is refused here, before it has a place in the log, and then everything after it is refused
-//! too; the state machine refuses fenced writes only for good.
+//! too; so it is after a write that raft has lost. The state machine refuses fenced writes only for good.
+//!
+//! A change is begun when there is room for all of it.
+
+mod consensus;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeSet;
 use std::future::Future;
@@ -14,10 +20,9 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use futures_util::StreamExt as _;
+use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 use model::{RecordWrite, Timestamp};
-use openraft::errors::ClientWriteError;
-use openraft::impls::ProgressResponder;
 use tokio::sync::{mpsc, oneshot};
 use zookeeper_core::{
     Chunk, Command, Entry, Fence, Operation, OperationResult, Outcome, Records, Refusal, SessionId,
@@ -26,8 +31,11 @@ use zookeeper_core::{
 
 use crate::features;
 use crate::log::{LogStore, Purpose};
-use crate::raft::{Proposal, Published, Raft};
+use crate::raft::{Proposal, Published};
 use crate::standing::Standing;
+use crate::storage::{NoRoom, Promise, Room};
+
+use consensus::Consensus;
 
 /// Bytes that one entry of the log may have.
 pub const MAX_ENTRY_BYTES: usize = 4 << 20;
@@ -62,8 +70,8 @@ pub enum WriteError {
     #[error("an earlier write of this leadership failed")]
     AfterFailure,
     /// There is no room for another log segment.
-    #[error("the disk is full: the log cannot grow")]
-    DiskFull,
+    #[error(transparent)]
+    NoRoom(#[from] NoRoom),
     /// This node does not lead raft any more.
     #[error("this node does not lead the cluster any more")]
     NotLeading,
@@ -108,9 +116,30 @@ pub(crate) struct Changes {
     pub(crate) purpose: Purpose,
 }
 
+impl Changes {
+    /// About as many bytes as they take in the log.
+    fn bytes(&self) -> u64 {
+        /// What goes around a record, an operation, and all of it.
+        const FRAME: usize = 64;
+        let records = self.records.iter().map(|record| size(record) + FRAME);
+        let operations = self.operations.iter().map(|operation| {
+            FRAME
+                + match operation {
+                    Operation::Create { path, data, .. }
+                    | Operation::SetData { path, data, .. } => path.len() + data.len(),
+                    Operation::Delete { path, .. } | Operation::Check { path, .. } => path.len(),
+                }
+        });
+        let bytes = records.chain(operations).sum::<usize>() + 4 * FRAME;
+        u64::try_from(bytes).unwrap_or(u64::MAX)
+    }
+}
+
 #[derive(Debug)]
 struct Ask {
     changes: Changes,
+    /// Its bytes count until its outcome is known.
+    promise: Promise,
     answer: oneshot::Sender<Result<Done, WriteError>>,
 }
 
@@ -118,20 +147,22 @@ struct Ask {
 #[derive(Debug, Clone)]
 pub(crate) struct Proposer {
     queue: mpsc::Sender<Ask>,
+    room: Room,
 }
 
 impl Proposer {
     /// The handle, and the task's end of the queue.
-    pub(crate) fn channel() -> (Self, Inbox) {
+    pub(crate) fn channel(room: Room) -> (Self, Inbox) {
         let (queue, asks) = mpsc::channel(QUEUE);
-        (Self { queue }, Inbox(asks))
+        (Self { queue, room }, Inbox(asks))
     }
 
     /// Proposes changes; their place in the order is taken when this returns.
     pub(crate) async fn propose(&self, changes: Changes) -> PendingWrite {
         let (answer, pending) = oneshot::channel();
+        let promise = self.room.promise(changes.bytes());
         // When the task is gone the answer is dropped with the ask, which reads as `Stopped`.
-        let _ = self.queue.send(Ask { changes, answer }).await;
+        let _ = self.queue.send(Ask { changes, promise, answer }).await;
         PendingWrite { answer: pending }
     }
 
@@ -156,32 +187,98 @@ impl Inbox {
 }
 
 /// The proposing task's state.
-pub(crate) struct Proposals {
-    pub(crate) raft: Raft,
+pub(crate) struct Proposals<C> {
+    pub(crate) raft: C,
     pub(crate) log: LogStore,
     pub(crate) standing: Arc<Standing>,
     pub(crate) published: Arc<Published>,
     pub(crate) wall_clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
 }
 
-impl Proposals {
+/// What has been proposed and is not decided yet.
+#[derive(Default)]
+struct InFlight {
+    writes: FuturesUnordered<BoxFuture<'static, Decided>>,
+    unanswered: BTreeSet<u64>,
+    bytes: u64,
+    /// Leaderships of which a write failed. Later ones may be waiting already and stand on it.
+    broken: BTreeSet<Arc<str>>,
+}
+
+/// The end of a write.
+struct Decided {
+    sequence: u64,
+    bytes: u64,
+    /// The leadership that must write nothing more.
+    broken: Option<Arc<str>>,
+}
+
+impl InFlight {
+    fn push(
+        &mut self,
+        sequence: u64,
+        leadership: Option<Arc<str>>,
+        promise: Promise,
+        answer: oneshot::Sender<Result<Done, WriteError>>,
+        applied: impl Future<Output = Result<Done, WriteError>> + Send + 'static,
+    ) {
+        let bytes = promise.bytes();
+        self.unanswered.insert(sequence);
+        self.bytes += bytes;
+        self.writes.push(Box::pin(async move {
+            let result = applied.await;
+            let broken = leadership.filter(|_| result.as_ref().is_err_and(is_lasting));
+            drop(promise);
+            let _ = answer.send(result);
+            Decided { sequence, bytes, broken }
+        }));
+    }
+
+    /// Waits for a write to end; `None` when there is none.
+    async fn next(&mut self) -> Option<()> {
+        let Decided { sequence, bytes, broken } = self.writes.next().await?;
+        self.unanswered.remove(&sequence);
+        self.bytes -= bytes;
+        self.broken.extend(broken);
+        Some(())
+    }
+
+    /// Waits until every write has ended.
+    async fn settle(&mut self) {
+        while self.next().await.is_some() {}
+    }
+}
+
+/// Whether what comes after a write that failed so would stand on nothing. That an operation was refused is
+/// an answer like others.
+fn is_lasting(error: &WriteError) -> bool {
+    !matches!(error, WriteError::Refused(Refusal::Failed { .. }))
+}
+
+impl<C: Consensus> Proposals<C> {
     /// Proposes until every [`Proposer`] is gone.
     pub(crate) async fn run(self, mut inbox: Inbox) {
         let mut next_sequence = 0;
-        let mut unanswered = BTreeSet::new();
-        let mut in_flight = FuturesUnordered::new();
-        // Leaderships of which a write was not proposed. Later ones may be waiting already and stand on it.
-        let mut broken: BTreeSet<Arc<str>> = BTreeSet::new();
+        let mut in_flight = InFlight::default();
+        // The time of raft's leadership in which all that is in flight was proposed.
+        let mut leader = self.raft.leader();
         loop {
             tokio::select! {
                 biased;
-                Some(sequence) = in_flight.next() => {
-                    unanswered.remove(&sequence);
-                }
-                ask = inbox.0.recv(), if in_flight.len() < IN_FLIGHT => {
-                    let Some(Ask { changes, answer }) = ask else { break };
+                Some(()) = in_flight.next() => {}
+                ask = inbox.0.recv(), if in_flight.writes.len() < IN_FLIGHT => {
+                    let Some(Ask { changes, promise, answer }) = ask else { break };
                     let leadership = changes.fence.as_ref().map(|fence| Arc::clone(&fence.node));
-                    if leadership.as_ref().is_some_and(|node| broken.contains(node)) {
+                    if self.raft.leader() != leader {
+                        // What was proposed before may be lost; whoever stands on it must not go on.
+                        in_flight.settle().await;
+                        leader = self.raft.leader();
+                    }
+                    if !self.log.room().has_room(in_flight.bytes + promise.bytes()) {
+                        // Then what is left is known exactly.
+                        in_flight.settle().await;
+                    }
+                    if leadership.as_ref().is_some_and(|node| in_flight.broken.contains(node)) {
                         let _ = answer.send(Err(WriteError::AfterFailure));
                         continue;
                     }
@@ -190,25 +287,35 @@ impl Proposals {
                     next_sequence += 1;
                     let number = Number {
                         sequence,
-                        answered: unanswered.first().copied().unwrap_or(sequence),
+                        answered: in_flight.unanswered.first().copied().unwrap_or(sequence),
                     };
-                    match self.propose(number, changes).await {
-                        Ok(applied) => {
-                            unanswered.insert(sequence);
-                            in_flight.push(async move {
-                                let _ = answer.send(applied.await);
-                                sequence
-                            });
-                        }
+                    let proposed = match self.admit(&changes, promise.bytes()).await {
+                        Ok(()) => self.propose(number, changes, leader.as_ref()).await,
+                        Err(refused) => Err(refused),
+                    };
+                    match proposed {
+                        Ok(applied) => in_flight.push(sequence, leadership, promise, answer, applied),
                         Err(error) => {
-                            broken.extend(leadership);
+                            in_flight.broken.extend(leadership);
                             let _ = answer.send(Err(error));
                         }
                     }
                 }
             }
         }
-        while in_flight.next().await.is_some() {}
+        in_flight.settle().await;
+    }
+
+    /// Refuses what cannot be written as a whole, and waits for the room where that is being made.
+    async fn admit(&self, changes: &Changes, in_log: u64) -> Result<(), WriteError> {
+        for record in &changes.records {
+            Records::check(record).map_err(|error| WriteError::Refused(Refusal::Record(error)))?;
+        }
+        let bytes = changes.records.iter().map(size).sum();
+        if bytes > MAX_CHANGE_BYTES {
+            return Err(WriteError::TooLarge { bytes });
+        }
+        Ok(self.log.room_for(in_log, changes.purpose).await?)
     }
 
     /// Proposes one change, in several entries when it is large.
@@ -216,28 +323,24 @@ impl Proposals {
         &self,
         number: Number,
         changes: Changes,
-    ) -> Result<impl Future<Output = Result<Done, WriteError>> + use<>, WriteError> {
-        let Changes { fence, operations, records, purpose } = changes;
-        for record in &records {
-            Records::check(record).map_err(|error| WriteError::Refused(Refusal::Record(error)))?;
-        }
-        let bytes = records.iter().map(size).sum();
-        if bytes > MAX_CHANGE_BYTES {
-            return Err(WriteError::TooLarge { bytes });
-        }
+        leader: Option<&C::Leader>,
+    ) -> Result<impl Future<Output = Result<Done, WriteError>> + use<C>, WriteError> {
+        let leader = leader.ok_or(WriteError::NotLeading)?;
+        let Changes { fence, operations, records, .. } = changes;
         let level = features::level(&self.published.state()).unwrap_or(1);
         let limit = if level >= CHUNKS_SINCE { CHUNK_BYTES } else { MAX_CHANGE_BYTES };
         let mut parts = cut(records, limit);
         let records = parts.pop().unwrap_or_default();
         let session = self.standing.session();
         let Number { sequence, answered } = number;
-        let chunks = self.stage(session, sequence, parts, purpose).await?;
+        let chunks = self.stage(session, sequence, parts, leader).await?;
         let write = Write { session, sequence, answered, fence, operations, records };
         let command = match chunks {
             0 => Command::Write(write),
             chunks => Command::WriteStaged { write, chunks },
         };
-        self.send(command, purpose).await
+        let applied = self.send(command, leader).await?;
+        Ok(async move { done(applied.await?) })
     }
 
     /// Proposes chunks that the completing write will apply; how many.
@@ -246,7 +349,7 @@ impl Proposals {
         session: SessionId,
         sequence: u64,
         parts: Vec<Vec<RecordWrite>>,
-        purpose: Purpose,
+        leader: &C::Leader,
     ) -> Result<u32, WriteError> {
         let mut in_flight = FuturesUnordered::new();
         let mut count = 0;
@@ -256,39 +359,22 @@ impl Proposals {
                 in_flight.next().await;
             }
             let chunk = Chunk { session, sequence, index, records };
-            in_flight.push(self.send(Command::Stage(chunk), purpose).await?);
+            let sent = self.send(Command::Stage(chunk), leader).await?;
+            in_flight.push(sent);
             count = index + 1;
         }
         Ok(count)
     }
 
     /// Proposes one entry; its place in the log is taken when this returns.
-    async fn send(
-        &self,
-        command: Command,
-        purpose: Purpose,
-    ) -> Result<impl Future<Output = Result<Done, WriteError>> + use<>, WriteError> {
-        if self.log.is_disk_full(purpose) {
-            return Err(WriteError::DiskFull);
-        }
+    async fn send(&self, command: Command, leader: &C::Leader) -> Result<C::Applied, WriteError> {
         let entry = Entry { time: (self.wall_clock)(), command };
         let proposal = Proposal::new(&entry).map_err(|_| WriteError::Stopped)?;
         let bytes = proposal.body.len();
         if bytes > MAX_ENTRY_BYTES {
             return Err(WriteError::TooLarge { bytes });
         }
-        let (responder, applied) = ProgressResponder::complete_only();
-        let sent = self.raft.client_write_ff(proposal, Some(responder)).await;
-        sent.map_err(|_| WriteError::Stopped)?;
-        Ok(async move {
-            match applied.await {
-                Ok(Ok(response)) => done(response.data.0),
-                Ok(Err(
-                    ClientWriteError::ForwardToLeader(_) | ClientWriteError::LogEntryDiscarded(_),
-                )) => Err(WriteError::NotLeading),
-                Ok(Err(_)) | Err(_) => Err(WriteError::Stopped),
-            }
-        })
+        self.raft.propose(proposal, leader).await
     }
 }
 
@@ -328,63 +414,5 @@ fn done(outcome: Option<Outcome>) -> Result<Done, WriteError> {
         Some(Outcome::Applied { zxid, results }) => Ok(Done { zxid, results }),
         Some(Outcome::Refused(refusal)) => Err(WriteError::Refused(refusal)),
         None => Err(WriteError::Stopped),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use zookeeper_core::{MAX_RECORD_BYTES, MAX_STAGED_BYTES};
-
-    use super::*;
-
-    #[test]
-    fn a_large_change_is_cut_into_parts_in_order() {
-        let record = |index: usize| RecordWrite::put(format!("/{index}"), vec![0; 300 << 10]);
-        let parts = cut((0..7).map(record).collect(), CHUNK_BYTES);
-        assert_eq!(parts.iter().map(Vec::len).collect::<Vec<_>>(), [3, 3, 1]);
-        let paths: Vec<_> = parts.iter().flatten().map(|record| record.path.as_str()).collect();
-        assert_eq!(paths, ["/0", "/1", "/2", "/3", "/4", "/5", "/6"]);
-        assert!(cut(Vec::new(), CHUNK_BYTES).is_empty());
-    }
-
-    #[test]
-    fn the_bytes_of_entries_stay_what_they_were() {
-        let records = || vec![RecordWrite::put("/b", "y")];
-        let create = Operation::Create {
-            path: "/a".into(),
-            data: bytes::Bytes::from_static(b"x"),
-            mode: zookeeper_core::CreateMode::EphemeralSequential,
-        };
-        let write = Write {
-            session: SessionId(7),
-            sequence: 3,
-            answered: 2,
-            fence: None,
-            operations: vec![create],
-            records: records(),
-        };
-        let chunk = Chunk { session: SessionId(7), sequence: 3, index: 1, records: records() };
-        let written = b"\x07\x03\x02\x00\x01\x00\x02/a\x01x\x03\x01\x02/b\x01\x01y";
-        let cases = [
-            (1, Command::Write(write.clone()), [b"\x02\x02", &written[..]].concat()),
-            (2, Command::Stage(chunk), b"\x02\x04\x07\x03\x01\x01\x02/b\x01\x01y".to_vec()),
-            (
-                2,
-                Command::WriteStaged { write, chunks: 9 },
-                [b"\x02\x05", &written[..], b"\x09"].concat(),
-            ),
-        ];
-        for (format, command, bytes) in cases {
-            let entry = Entry { time: Timestamp::from_millis(1), command };
-            let proposal = Proposal::new(&entry).unwrap();
-            assert_eq!((proposal.format, &*proposal.body), (format, &*bytes), "{entry:?}");
-            assert_eq!(proposal.entry(), Ok(entry));
-        }
-    }
-
-    #[test]
-    fn a_chunk_with_the_largest_record_fits_into_an_entry_and_a_change_into_what_may_be_staged() {
-        const { assert!(CHUNK_BYTES + MAX_RECORD_BYTES < MAX_ENTRY_BYTES) };
-        assert_eq!(u64::try_from(MAX_CHANGE_BYTES), Ok(MAX_STAGED_BYTES));
     }
 }

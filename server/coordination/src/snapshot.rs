@@ -55,8 +55,9 @@ struct Shared {
 struct Files {
     /// Those that count, the oldest first.
     kept: Vec<Kept>,
-    /// Damaged ones that were passed over at start; they go with the next snapshot.
-    damaged: Vec<PathBuf>,
+    /// Those that do not count any more and are to be deleted with the next snapshot: damaged ones that were
+    /// passed over at start, and what could not be deleted so far.
+    surplus: Vec<PathBuf>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -86,7 +87,7 @@ impl Snapshots {
             Err(error) if error.is_disk_full() => Vec::new(),
             made => made.and_then(|()| list(folder))?,
         };
-        let files = Files { kept, damaged: Vec::new() };
+        let files = Files { kept, surplus: Vec::new() };
         Ok(Self(Arc::new(Shared {
             folder: folder.to_owned(),
             cluster,
@@ -108,7 +109,7 @@ impl Snapshots {
                     tracing::error!("snapshot unusable, looking for an older one: {error}");
                     let mut files = self.files();
                     files.kept.pop();
-                    files.damaged.push(newest.path);
+                    files.surplus.push(newest.path);
                     damage.get_or_insert(error);
                 }
                 Err(error) => return Err(error),
@@ -200,8 +201,12 @@ impl Snapshots {
             // Give the space back; the next attempt starts anew.
             let _ = fs::remove_file(&temporary);
         })?;
-        sync_folder(&self.0.folder)?;
-        self.keep(Kept { index, bytes, path })
+        sync_folder(&self.0.folder).inspect_err(|_| {
+            // It has its name and does not count.
+            self.files().surplus.push(path.clone());
+        })?;
+        self.keep(Kept { index, bytes, path });
+        Ok(())
     }
 
     fn write_file(&self, image: &Image, path: &Path) -> io::Result<u64> {
@@ -216,19 +221,35 @@ impl Snapshots {
     }
 
     /// Takes up a durable snapshot and deletes what is one too many.
-    fn keep(&self, snapshot: Kept) -> Result<(), LogError> {
+    ///
+    /// The snapshot counts whatever becomes of the others: what cannot be deleted now goes with the next one.
+    fn keep(&self, snapshot: Kept) {
         let mut gone = Vec::new();
         {
             let mut files = self.files();
-            gone.extend(files.damaged.drain(..).filter(|path| *path != snapshot.path));
+            gone.extend(files.surplus.drain(..).filter(|path| *path != snapshot.path));
             files.kept.push(snapshot);
             let surplus = files.kept.len().saturating_sub(KEPT);
             gone.extend(files.kept.drain(..surplus).map(|kept| kept.path));
         }
-        for path in &gone {
-            fs::remove_file(path).map_err(LogError::io("remove", path))?;
+        let mut is_any_deleted = false;
+        for path in gone {
+            match fs::remove_file(&path) {
+                Ok(()) => is_any_deleted = true,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => {
+                    tracing::warn!(
+                        file.path = %path.display(),
+                        "cannot remove the old snapshot `{}`: {error}; it stays until the next one",
+                        path.display()
+                    );
+                    self.files().surplus.push(path);
+                }
+            }
         }
-        if gone.is_empty() { Ok(()) } else { sync_folder(&self.0.folder) }
+        if is_any_deleted && let Err(error) = sync_folder(&self.0.folder) {
+            tracing::warn!("old snapshots may come back after a loss of power: {error}");
+        }
     }
 
     /// The entry of the oldest kept snapshot: the log up to it may go.

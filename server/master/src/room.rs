@@ -57,10 +57,10 @@ impl Master {
         if id.is_some_and(|id| self.comes_as_stored(&id, description)) {
             return false;
         }
-        warn!("asked an agent at {} to come back: the disk is full", description.info.hostname);
+        warn!("asked an agent at {} to come back: it cannot be stored", description.info.hostname);
         let refused = Refused {
             reason: Some(refused::Reason::Busy.into()),
-            message: "the master's disk is full".to_owned(),
+            message: "the master has no room to store anything".to_owned(),
             retry_after_ms: Some(u64::try_from(LATER.as_millis()).unwrap_or(u64::MAX)),
         };
         self.send_frame(link, master_frame::Body::Refused(refused));

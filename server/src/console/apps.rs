@@ -14,6 +14,7 @@ use std::sync::Arc;
 use app::backend::Answer;
 use app::{AppsBackend, ConsoleError, FilesBackend};
 use axum::response::Response;
+use coordination::NoRoom;
 use marathon_core::Snapshot;
 use model::{AppId, Instant};
 use wire::console::{
@@ -33,9 +34,9 @@ pub(crate) trait Marathon: Send + Sync + 'static {
     fn snapshot(&self) -> Option<Arc<Snapshot>>;
     /// The monotonic time, as snapshots use it.
     fn now(&self) -> Instant;
-    /// Whether there is no room to store changes.
-    fn is_disk_full(&self) -> bool {
-        false
+    /// Why there is no room to store changes; `None` while there is.
+    fn no_room(&self) -> Option<NoRoom> {
+        None
     }
 }
 
@@ -48,8 +49,8 @@ impl Marathon for Handle {
         Self::now(self)
     }
 
-    fn is_disk_full(&self) -> bool {
-        Self::is_disk_full(self)
+    fn no_room(&self) -> Option<NoRoom> {
+        Self::no_room(self)
     }
 }
 
@@ -87,8 +88,10 @@ impl AppsConsole {
 
 impl AppsBackend for AppsConsole {
     fn apps(&self, query: AppsQuery) -> Answer<'_, AppList> {
-        let disk_full = self.marathon.is_disk_full();
-        self.read(|snapshot, now| Ok(AppList { disk_full, ..list::apps(snapshot, now, &query) }))
+        let (disk_full, log_problem) = super::told(self.marathon.no_room());
+        self.read(|snapshot, now| {
+            Ok(AppList { disk_full, log_problem, ..list::apps(snapshot, now, &query) })
+        })
     }
 
     fn app(&self, id: String) -> Answer<'_, Option<AppDetail>> {

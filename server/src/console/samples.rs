@@ -153,6 +153,7 @@ fn facts() -> Overview {
         open_without_credentials: false,
         history_problem: None,
         disk_full: false,
+        log_problem: None,
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use coordination::{Storage, WriteError};
+use coordination::{NoRoom, Storage};
 use marathon_core::effect::Reply;
 use marathon_core::{Command, Marathon, Snapshot};
 use model::{Instant, RequestId, Timestamp};
@@ -21,7 +21,7 @@ use crate::driver;
 const LEASE_WAIT: Duration = Duration::from_millis(2_500);
 
 /// Why a request got no answer from the core.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum AskError {
     /// Another process leads, or none.
     #[error("this process does not lead")]
@@ -30,8 +30,8 @@ pub(crate) enum AskError {
     #[error("leadership was lost before the change was stored")]
     LeadershipLost,
     /// There is no room to store the change; nothing was done.
-    #[error("{}", WriteError::DiskFull)]
-    DiskFull,
+    #[error(transparent)]
+    NoRoom(#[from] NoRoom),
 }
 
 /// Access to Marathon; cheap to clone.
@@ -64,9 +64,9 @@ impl Handle {
         Self(Arc::new(Shared { config, clock, core, leader, replies, events, storage }))
     }
 
-    /// Whether there is no room to store changes.
-    pub(crate) fn is_disk_full(&self) -> bool {
-        self.0.storage.is_full()
+    /// Why there is no room to store changes; `None` while there is.
+    pub(crate) fn no_room(&self) -> Option<NoRoom> {
+        self.0.storage.no_room()
     }
 
     /// What Marathon was started with.
@@ -101,7 +101,7 @@ impl Handle {
     /// Sends one command and waits until its outcome is stored. The next snapshot shows it.
     ///
     /// # Errors
-    /// When this process does not lead, or loses leadership meanwhile, or when the disk is full.
+    /// When this process does not lead, or loses leadership meanwhile, or when there is no room to store it.
     pub(crate) async fn ask(
         &self,
         command: impl FnOnce(RequestId) -> Command + Send,
@@ -110,8 +110,8 @@ impl Handle {
         if tokio::time::timeout(LEASE_WAIT, core.lease().held()).await.is_err() {
             return Err(AskError::NotLeading);
         }
-        if self.is_disk_full() {
-            return Err(AskError::DiskFull);
+        if let Some(why) = self.no_room() {
+            return Err(why.into());
         }
         let mut expected = self.0.replies.expect();
         if core.send(command(expected.request)).await.is_err() {

@@ -53,15 +53,18 @@ fn list(live: Live<AppList>) -> impl IntoView {
             view! { <div class="strip warn" data-testid="leader-strip"><Icon name="warn"/><span>{words.not_connected}</span></div> }
         })
     };
-    let disk_full = live.pick(|list| list.disk_full);
-    let full = move || disk_full.get().then(crate::pages::cluster::home::disk_full);
+    let room = live.pick(|list| (list.disk_full, list.log_problem.clone()));
+    let no_room = move || {
+        let (is_disk_full, problem) = room.get();
+        crate::pages::cluster::home::no_room(is_disk_full, problem)
+    };
     let instances = Callback::new(move |app: String| {
         rows.with(|rows| rows.iter().find(|row| row.id == app).map_or(1, |row| row.tally.wanted))
     });
     view! {
         <PageTitle text=words.applications/>
         {notice}
-        {full}
+        {no_room}
         <div class="shell">
             <Facets live=live/>
             <main class="main" id="main">

@@ -84,14 +84,21 @@ fn Notices(facts: Memo<Overview>) -> impl IntoView {
             }
         })
     };
-    let is_full = move || facts.with(|facts| facts.disk_full).then(disk_full);
-    view! { {no_leader}{is_full}{is_open}{no_history} }
+    let no_room = move || facts.with(|facts| no_room(facts.disk_full, facts.log_problem.clone()));
+    view! { {no_leader}{no_room}{is_open}{no_history} }
 }
 
-/// The disk of the master is full.
-pub(crate) fn disk_full() -> impl IntoView {
+/// The master's log cannot grow: its disk is full, or there is another problem.
+pub(crate) fn no_room(is_disk_full: bool, problem: Option<String>) -> Option<impl IntoView> {
     let words = ShellWords::here();
-    view! { <div class="strip warn" data-testid="disk-strip"><Icon name="warn"/><span>{words.disk_full}</span></div> }
+    let told = match problem {
+        Some(problem) => format!("{} {problem}", words.log_problem),
+        None if is_disk_full => words.disk_full.to_owned(),
+        None => return None,
+    };
+    Some(
+        view! { <div class="strip warn" data-testid="disk-strip"><Icon name="warn"/><span>{told}</span></div> },
+    )
 }
 
 #[component]

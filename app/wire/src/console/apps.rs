@@ -315,9 +315,12 @@ pub struct AppList {
     pub totals: AppTotals,
     /// Whether Marathon is registered with a Mesos master.
     pub is_connected: bool,
-    /// No room for the log: changes are refused, reads go on.
+    /// The disk has no room for the log: changes are refused, reads go on.
     #[serde(default)]
     pub disk_full: bool,
+    /// Why the log cannot grow for another reason, with the same effect.
+    #[serde(default)]
+    pub log_problem: Option<String>,
 }
 
 /// One instance of an application.

@@ -127,9 +127,12 @@ pub struct Overview {
     /// Why history is not being kept at the moment: the console warns.
     #[serde(default)]
     pub history_problem: Option<String>,
-    /// No room for the log: changes are refused, reads go on.
+    /// The disk has no room for the log: changes are refused, reads go on.
     #[serde(default)]
     pub disk_full: bool,
+    /// Why the log cannot grow for another reason, with the same effect.
+    #[serde(default)]
+    pub log_problem: Option<String>,
 }
 
 /// Which tasks `GET /ui/api/v1/tasks` lists.

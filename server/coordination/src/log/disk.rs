@@ -13,8 +13,13 @@ const STANDING_STILL: Duration = Duration::from_millis(10);
 
 /// Makes files, makes bytes durable, and ends the process when that cannot be done. Clones are one disk.
 pub(crate) trait Disk: Clone + Send + 'static {
-    /// Fills a new file with zeros and returns once they are durable; fails when there is no room.
+    /// Fills a new file with zeros; fails when there is no room.
     fn fill(&mut self, file: &mut File, bytes: u64) -> io::Result<()>;
+
+    /// Returns once a new file survives a loss of power, its size included.
+    fn sync_new(&mut self, file: &File) -> io::Result<()> {
+        file.sync_all()
+    }
 
     /// Returns once everything written to `file` survives a loss of power.
     fn sync(&mut self, file: &File) -> io::Result<()>;
@@ -59,6 +64,10 @@ impl Disk for FileDisk {
             file.write_all(&zeros[..chunk])?;
             left -= chunk as u64;
         }
+        Ok(())
+    }
+
+    fn sync_new(&mut self, file: &File) -> io::Result<()> {
         self.stand_still();
         file.sync_all()
     }

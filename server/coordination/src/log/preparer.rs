@@ -8,16 +8,15 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use tokio::sync::watch;
-
 use super::segment::{Segment, create, path_of, sync_folder};
 use super::{Disk, LogError};
+use crate::storage::{NoRoom, Room};
 
 /// How long to wait before a segment that could not be made is tried again.
 const RETRY: Duration = Duration::from_secs(1);
 
 enum Order {
-    /// Make the segment with this number.
+    /// Make the segments up to this number, in order.
     Make(u64),
     /// Delete these segments.
     Remove(Vec<u64>),
@@ -32,23 +31,27 @@ pub(crate) struct Preparer {
 }
 
 impl Preparer {
-    /// Starts the thread. `disk_full` is true while a segment that was ordered cannot be made.
+    /// Starts the thread, which makes the segments from `next` on. `room` is told of each, and while the next
+    /// one that was ordered cannot be made, why not.
     pub(crate) fn start(
         disk: impl Disk,
         folder: PathBuf,
         segment_bytes: u64,
-        disk_full: watch::Sender<bool>,
+        next: u64,
+        room: Room,
     ) -> io::Result<Self> {
         let (orders, incoming) = channel();
         let (finished, ready) = channel();
         let unused = VecDeque::new();
-        let mut work = Work { disk, folder, segment_bytes, disk_full, incoming, finished, unused };
+        let wanted = next.saturating_sub(1);
+        let mut work =
+            Work { disk, folder, segment_bytes, next, wanted, room, incoming, finished, unused };
         let thread =
             std::thread::Builder::new().name("log-segments".into()).spawn(move || work.run())?;
         Ok(Self { orders: Some(orders), ready, thread: Some(thread) })
     }
 
-    /// Orders the segment with this number.
+    /// Orders the segments up to this number.
     pub(crate) fn order(&self, number: u64) {
         self.send(Order::Make(number));
     }
@@ -66,7 +69,7 @@ impl Preparer {
         }
     }
 
-    /// The segment that was ordered, as soon as it is ready; `None` when the thread has ended.
+    /// The next segment that was ordered, as soon as it is ready; `None` when the thread has ended.
     pub(crate) fn take(&self) -> Option<Segment> {
         self.ready.recv().ok()
     }
@@ -86,52 +89,82 @@ struct Work<D> {
     disk: D,
     folder: PathBuf,
     segment_bytes: u64,
-    disk_full: watch::Sender<bool>,
+    /// The segment that is made next.
+    next: u64,
+    /// The last one that was ordered.
+    wanted: u64,
+    room: Room,
     incoming: Receiver<Order>,
     finished: Sender<Segment>,
     /// Segments that are to be deleted, the oldest first.
     unused: VecDeque<u64>,
 }
 
+/// What became of a segment that was to be made.
+enum Making {
+    Made,
+    Failed,
+    /// Nobody needs it any more, or the process ends.
+    Stop,
+}
+
 impl<D: Disk> Work<D> {
     fn run(&mut self) {
-        while let Ok(order) = self.incoming.recv() {
+        let mut pause = Duration::ZERO;
+        loop {
+            let order = if self.next > self.wanted {
+                self.incoming.recv().map_err(|_| RecvTimeoutError::Disconnected)
+            } else {
+                self.incoming.recv_timeout(pause)
+            };
             match order {
-                Order::Remove(numbers) => self.remove(numbers),
-                Order::Make(number) => {
-                    let Some(segment) = self.make_at_last(number) else { return };
-                    if self.finished.send(segment).is_err() {
-                        return;
-                    }
-                }
+                Ok(Order::Make(number)) => self.wanted = self.wanted.max(number),
+                // This is what makes room.
+                Ok(Order::Remove(numbers)) => self.remove(numbers),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+            if self.next <= self.wanted {
+                pause = match self.make() {
+                    Making::Made => Duration::ZERO,
+                    Making::Failed => RETRY,
+                    Making::Stop => return,
+                };
             }
         }
     }
 
-    /// Tries until the segment is made; `None` when the log is closed meanwhile.
-    fn make_at_last(&mut self, number: u64) -> Option<Segment> {
-        loop {
-            match create(&mut self.disk, &self.folder, number, self.segment_bytes) {
-                Ok(segment) => {
-                    if self.disk_full.send_replace(false) {
-                        tracing::info!("log segment {number} is ready; writes are taken again");
-                    }
-                    return Some(segment);
+    /// Makes the next segment, or notes why that is not possible at the moment.
+    fn make(&mut self) -> Making {
+        let number = self.next;
+        match create(&mut self.disk, &self.folder, number, self.segment_bytes) {
+            Ok(segment) => {
+                self.next += 1;
+                if self.room.made().is_some() {
+                    tracing::info!("log segment {number} is ready; writes are taken again");
                 }
-                Err(error) => {
-                    if !self.disk_full.send_replace(true) {
-                        tracing::error!(
-                            error = &error as &dyn std::error::Error,
-                            "cannot prepare log segment {number}; writes are refused until there is room"
-                        );
-                    }
-                }
+                if self.finished.send(segment).is_ok() { Making::Made } else { Making::Stop }
             }
-            match self.incoming.recv_timeout(RETRY) {
-                Err(RecvTimeoutError::Disconnected) => return None,
-                // This is what makes room.
-                Ok(Order::Remove(numbers)) => self.remove(numbers),
-                Ok(Order::Make(_)) | Err(RecvTimeoutError::Timeout) => {}
+            // Where a full disk shows only then, the file is thrown away, and nothing depends on it yet.
+            Err(error @ LogError::Sync { .. }) if !error.is_disk_full() => {
+                let sentence = error.sentence();
+                self.disk
+                    .halt(&format!("the raft log {sentence}; stopping, nothing can be stored"));
+                Making::Stop
+            }
+            Err(error) => {
+                let why = if error.is_disk_full() {
+                    NoRoom::DiskFull
+                } else {
+                    NoRoom::Failed(error.sentence().into())
+                };
+                if self.room.cannot_make(why) {
+                    tracing::error!(
+                        error = &error as &dyn std::error::Error,
+                        "cannot prepare log segment {number}; writes are refused until that is possible"
+                    );
+                }
+                Making::Failed
             }
         }
     }
@@ -142,10 +175,12 @@ impl<D: Disk> Work<D> {
         while let Some(number) = self.unused.front() {
             let path = path_of(&self.folder, *number);
             // Two deletions may reach the disk in either order, so each is synced before the next.
-            let deleted = fs::remove_file(&path)
-                .map_err(LogError::io("remove", &path))
-                .and_then(|()| sync_folder(&self.folder));
-            if let Err(error) = deleted {
+            let deleted = match fs::remove_file(&path) {
+                // Somebody was quicker, or the folder could not be synced the last time.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+                removed => removed.map_err(LogError::io("remove", &path)),
+            };
+            if let Err(error) = deleted.and_then(|()| sync_folder(&self.folder)) {
                 tracing::warn!(
                     error = &error as &dyn std::error::Error,
                     "old log segments stay until the next purge: {error}"

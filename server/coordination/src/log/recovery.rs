@@ -96,7 +96,7 @@ pub(crate) fn recover(
     // What a killed process had written and not synced is read here, and told from now on.
     if recovered.position > 0 {
         let current = &recovered.current;
-        disk.sync(&current.file).map_err(LogError::io("sync", &current.path))?;
+        disk.sync(&current.file).map_err(LogError::sync(&current.path))?;
     }
     drop_purged(&mut recovered, first)?;
     Ok(Some(recovered))
@@ -218,8 +218,9 @@ impl Scan {
                     known: FORMAT,
                 });
             }
-            let is_first = self.position == 0 && state.is_untouched();
-            if is_first && self.segment.number > 1 {
+            // Before a first segment nothing is missing, behind one that is blank its groups are.
+            let is_first = self.position == 0 && state.current.number == self.segment.number;
+            if is_first && state.is_untouched() && self.segment.number > 1 {
                 // The segments before this one are deleted; whether they may be is seen at the end.
                 state.sequence = header.sequence;
             }
@@ -334,7 +335,7 @@ impl Scan {
             .file
             .write_all_at(&zeros, self.position as u64)
             .map_err(LogError::io("write", path))?;
-        disk.sync(&self.segment.file).map_err(LogError::io("sync", path))
+        disk.sync(&self.segment.file).map_err(LogError::sync(path))
     }
 }
 

@@ -17,7 +17,8 @@ pub(crate) struct Segment {
 
 /// Makes the entries of a folder durable: names made, renamed or deleted in it.
 pub(crate) fn sync_folder(folder: &Path) -> Result<(), LogError> {
-    File::open(folder).and_then(|folder| folder.sync_all()).map_err(LogError::io("sync", folder))
+    let opened = File::open(folder).map_err(LogError::io("open", folder))?;
+    opened.sync_all().map_err(LogError::sync(folder))
 }
 
 /// Opens the file `name` of `folder`; one that is not there is made first, full of `bytes` zeros.
@@ -71,18 +72,16 @@ pub(crate) fn create(
 ) -> Result<Segment, LogError> {
     let path = path_of(folder, number);
     let temporary = path.with_extension("new");
-    let mut make = || -> io::Result<File> {
-        let mut file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .open(&temporary)?;
-        disk.fill(&mut file, bytes)?;
-        fs::rename(&temporary, &path)?;
+    let mut make = || -> Result<File, LogError> {
+        let opened =
+            OpenOptions::new().read(true).write(true).create(true).truncate(true).open(&temporary);
+        let mut file = opened.map_err(LogError::io("create", &temporary))?;
+        disk.fill(&mut file, bytes).map_err(LogError::io("fill", &temporary))?;
+        disk.sync_new(&file).map_err(LogError::sync(&temporary))?;
+        fs::rename(&temporary, &path).map_err(LogError::io("create", &path))?;
         Ok(file)
     };
-    let file = make().map_err(LogError::io("create", &path)).inspect_err(|_| {
+    let file = make().inspect_err(|_| {
         // Give the space back; the next attempt starts anew.
         let _ = fs::remove_file(&temporary);
     })?;

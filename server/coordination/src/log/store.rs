@@ -4,13 +4,13 @@ use std::fmt::Debug;
 use std::io;
 use std::ops::{Bound, RangeBounds};
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{Sender, channel};
+use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex};
 
 use openraft::storage::{IOFlushed, RaftLogStorage};
 use openraft::type_config::alias::{EntryOf, LogIdOf, VoteOf};
 use openraft::{LogState, OptionalSend, RaftLogReader};
-use tokio::sync::{oneshot, watch};
+use tokio::sync::oneshot;
 
 use super::acknowledged::{Acknowledged, AcknowledgedFile};
 use super::growth::Growth;
@@ -19,19 +19,18 @@ use super::preparer::Preparer;
 use super::recovery::{Recovered, recover};
 use super::segment::{create, list, sync_folder};
 use super::vote_file::VoteFile;
-use super::writer::{Group, Request, Writer, lock, read_entries};
+use super::writer::{Group, Orders, Request, Writer, lock, read_entries};
 use super::{Disk, LogError};
 use crate::raft::TypeConfig;
-use crate::storage::{Left, Storage};
+use crate::storage::{NoRoom, Room, Storage};
 
 /// The log of one node. Clones share it.
 #[derive(Debug, Clone)]
 pub(crate) struct LogStore {
     reader: LogReader,
-    requests: Sender<Request>,
-    disk_full: watch::Receiver<bool>,
+    requests: Arc<Orders>,
     growth: Arc<Growth>,
-    left: Left,
+    room: Room,
     end: (PathBuf, u64),
 }
 
@@ -83,21 +82,8 @@ impl LogStore {
                 sync_folder(parent)?;
             }
         }
-        let (acknowledged, bound) = AcknowledgedFile::open(folder, cluster)?;
-        let recovered = match recover(&mut disk, cluster, list(folder)?, bound)? {
-            Some(recovered) => recovered,
-            None if bound.is_some_and(|bound| bound.sequence > 0) => {
-                let what = "there is no segment, but groups were acknowledged".to_owned();
-                return Err(LogError::Damaged { path: folder.to_owned(), offset: 0, what });
-            }
-            None => begin(&mut disk, folder, segment_bytes)?,
-        };
-        // The entry that makes a cluster is written before anybody votes; every other one stands on a vote.
-        let stands_on_vote = |id: LogIdOf<TypeConfig>| id.leader_id.term > 0;
-        let may_lack_vote = !recovered.index.state().last_log_id.is_some_and(stands_on_vote);
-        let (vote_file, vote) =
-            VoteFile::open(folder, cluster, may_lack_vote, bound.map_or(0, |bound| bound.vote))?;
-        Self::start(disk, folder, cluster, recovered, (acknowledged, vote_file, vote), guard)
+        let opened = read(&mut disk, folder, cluster, segment_bytes)?;
+        Self::start(disk, folder, cluster, opened, guard)
     }
 
     /// Starts the threads of a log that was read.
@@ -105,10 +91,10 @@ impl LogStore {
         disk: impl Disk,
         folder: &Path,
         cluster: u64,
-        recovered: Recovered,
-        (acknowledged, vote_file, vote): (AcknowledgedFile, VoteFile, Option<VoteOf<TypeConfig>>),
+        opened: Opened,
         guard: impl Send + 'static,
     ) -> Result<Self, LogError> {
+        let Opened { recovered, acknowledged, vote_file, vote } = opened;
         let Recovered { mut index, current, position, sequence, spares, unused } = recovered;
         index.vote = vote;
         let segment_bytes =
@@ -117,11 +103,13 @@ impl LogStore {
         acknowledged.note(Acknowledged { sequence: sequence - 1, segment_bytes, vote })?;
         let index = Arc::new(Mutex::new(index));
         let growth = Arc::<Growth>::default();
-        let left = Left::new(segment_bytes - position, segment_bytes / 4);
-        let (full, disk_full) = watch::channel(false);
+        let room = Room::new(segment_bytes, segment_bytes - position, spares.len() as u64);
+        let ordered = current.number + spares.len() as u64;
         let end = (current.path.clone(), position);
-        let threads = || -> io::Result<Sender<Request>> {
-            let preparer = Preparer::start(disk.clone(), folder.to_owned(), segment_bytes, full)?;
+        let threads = || -> io::Result<Orders> {
+            let (folder, next) = (folder.to_owned(), ordered + 1);
+            let preparer =
+                Preparer::start(disk.clone(), folder, segment_bytes, next, room.clone())?;
             preparer.remove(unused);
             let (requests, incoming) = channel();
             let writer = Writer {
@@ -132,11 +120,12 @@ impl LogStore {
                 position,
                 sequence,
                 spares,
+                ordered,
                 preparer,
                 vote_file,
                 acknowledged,
                 growth: Arc::clone(&growth),
-                left: left.clone(),
+                room: room.clone(),
                 index: Arc::clone(&index),
                 group: Group::default(),
             };
@@ -147,11 +136,11 @@ impl LogStore {
                     let _ = closed.send(());
                 }
             })?;
-            Ok(requests)
+            Ok(Orders(requests))
         };
-        let requests = threads().map_err(LogError::io("start the threads of", folder))?;
+        let requests = threads().map_err(LogError::io("start the threads of", folder))?.into();
         let reader = LogReader { index, cluster, folder: PathBuf::from(folder).into() };
-        Ok(Self { reader, requests, disk_full, growth, left, end })
+        Ok(Self { reader, requests, growth, room, end })
     }
 
     /// Where the log began and ended when it was opened.
@@ -185,30 +174,68 @@ impl LogStore {
 
     /// Says whether the next segment cannot be made, and what is left then.
     pub(crate) fn storage(&self) -> Storage {
-        Storage::of_log(self.disk_full.clone(), self.left.clone())
+        Storage::of_log(self.room.clone(), Arc::downgrade(&self.requests))
     }
 
-    /// Whether the next segment cannot be made and the current one has only its reserve left, so that no new
-    /// writes may be taken at all. Elections may use half of the reserve.
-    pub(crate) fn is_disk_full(&self, purpose: Purpose) -> bool {
-        let kept = match purpose {
-            Purpose::Change => self.left.reserve(),
-            Purpose::Election => self.left.reserve() / 2,
-        };
-        *self.disk_full.borrow() && self.left.bytes() < kept
+    /// The account of what is left.
+    pub(crate) fn room(&self) -> &Room {
+        &self.room
+    }
+
+    /// Waits until a write of so many bytes fits, or until it is known that it does not.
+    ///
+    /// Changes leave the reserve of every segment alone; what would take of it is refused when no other segment
+    /// can be made. Elections may use half of it, and never wait.
+    pub(crate) async fn room_for(&self, bytes: u64, purpose: Purpose) -> Result<(), NoRoom> {
+        match purpose {
+            Purpose::Change => self.room.make_for(bytes, &self.requests).await,
+            Purpose::Election => self.room.is_exhausted().map_or(Ok(()), Err),
+        }
     }
 
     /// Writes what is left; afterwards the log takes nothing more.
     pub(crate) async fn close(&self) {
         let (closed, done) = oneshot::channel();
-        if self.requests.send(Request::Close(closed)).is_ok() {
+        if self.requests.0.send(Request::Close(closed)).is_ok() {
             let _ = done.await;
         }
     }
 
     fn ask(&self, request: Request) -> Result<(), io::Error> {
-        self.requests.send(request).map_err(|_| io::Error::other("the raft log is closed"))
+        self.requests.0.send(request).map_err(|_| io::Error::other("the raft log is closed"))
     }
+}
+
+/// What the files of a log hold.
+pub(super) struct Opened {
+    pub(super) recovered: Recovered,
+    acknowledged: AcknowledgedFile,
+    vote_file: VoteFile,
+    pub(super) vote: Option<VoteOf<TypeConfig>>,
+}
+
+/// Reads the log in `folder`, or begins one there.
+pub(super) fn read(
+    disk: &mut impl Disk,
+    folder: &Path,
+    cluster: u64,
+    segment_bytes: u64,
+) -> Result<Opened, LogError> {
+    let (acknowledged, bound) = AcknowledgedFile::open(folder, cluster)?;
+    let recovered = match recover(disk, cluster, list(folder)?, bound)? {
+        Some(recovered) => recovered,
+        None if bound.is_some_and(|bound| bound.sequence > 0) => {
+            let what = "there is no segment, but groups were acknowledged".to_owned();
+            return Err(LogError::Damaged { path: folder.to_owned(), offset: 0, what });
+        }
+        None => begin(disk, folder, segment_bytes)?,
+    };
+    // The entry that makes a cluster is written before anybody votes; every other one stands on a vote.
+    let stands_on_vote = |id: LogIdOf<TypeConfig>| id.leader_id.term > 0;
+    let may_lack_vote = !recovered.index.state().last_log_id.is_some_and(stands_on_vote);
+    let (vote_file, vote) =
+        VoteFile::open(folder, cluster, may_lack_vote, bound.map_or(0, |bound| bound.vote))?;
+    Ok(Opened { recovered, acknowledged, vote_file, vote })
 }
 
 fn begin(disk: &mut impl Disk, folder: &Path, segment_bytes: u64) -> Result<Recovered, LogError> {

@@ -2,6 +2,7 @@
 
 mod crash;
 mod damage;
+mod every_byte;
 mod full;
 mod model;
 mod purge;
@@ -64,17 +65,24 @@ pub(crate) async fn indexes(log: &LogStore) -> Vec<u64> {
 struct WatchedDisk {
     notes: Arc<Mutex<Vec<String>>>,
     is_broken: Arc<AtomicBool>,
-    is_full: Arc<AtomicBool>,
+    /// Why no file can be filled.
+    refuses: Arc<Mutex<Option<io::ErrorKind>>>,
+    /// Syncs of new files fail so.
+    breaks_new: Arc<Mutex<Option<io::ErrorKind>>>,
     /// Syncs wait while it hangs.
     hangs: Arc<AtomicBool>,
 }
 
 impl Disk for WatchedDisk {
     fn fill(&mut self, file: &mut File, bytes: u64) -> io::Result<()> {
-        if self.is_full.load(Ordering::SeqCst) {
-            return Err(io::ErrorKind::StorageFull.into());
+        if let Some(kind) = *self.refuses.lock().unwrap() {
+            return Err(kind.into());
         }
         FileDisk::default().fill(file, bytes)
+    }
+
+    fn sync_new(&mut self, _: &File) -> io::Result<()> {
+        self.breaks_new.lock().unwrap().map_or(Ok(()), |kind| Err(kind.into()))
     }
 
     fn sync(&mut self, file: &File) -> io::Result<()> {

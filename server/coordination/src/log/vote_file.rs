@@ -98,7 +98,7 @@ impl VoteFile {
         slot.resize(SLOT, 0);
         let offset = if self.sequence % 2 == 1 { 0 } else { SLOT as u64 };
         self.file.write_all_at(&slot, offset).map_err(LogError::io("write", &self.path))?;
-        disk.sync(&self.file).map_err(LogError::io("sync", &self.path))
+        disk.sync(&self.file).map_err(LogError::sync(&self.path))
     }
 }
 

@@ -1,10 +1,9 @@
 //! The thread that writes: takes what waits, makes one group of it, syncs, answers.
 
 use std::collections::VecDeque;
-use std::error::Error as _;
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
-use std::sync::mpsc::{Receiver, TryRecvError};
+use std::sync::mpsc::{Receiver, Sender, TryRecvError};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use openraft::entry::RaftEntry as _;
@@ -21,7 +20,7 @@ use super::segment::Segment;
 use super::vote_file::VoteFile;
 use super::{Disk, LogError};
 use crate::raft::TypeConfig;
-use crate::storage::Left;
+use crate::storage::Room;
 
 /// A group is closed when its payload has reached this size.
 const GROUP_BYTES: usize = 1 << 20;
@@ -38,8 +37,22 @@ pub(crate) enum Request {
     Committed(Option<LogIdOf<TypeConfig>>),
     /// Makes a vote durable.
     Vote(VoteOf<TypeConfig>, oneshot::Sender<()>),
+    /// Has so many segments made ahead of the current one.
+    Spares(u64),
     /// Writes what is left and ends the thread.
     Close(oneshot::Sender<()>),
+}
+
+/// The way to the writer. It writes what is left and ends when nobody has it any more.
+#[derive(Debug)]
+pub(crate) struct Orders(pub(crate) Sender<Request>);
+
+impl Orders {
+    /// Orders segments ahead of the current one, as far as they are not there or ordered.
+    pub(crate) fn spares(&self, count: u64) {
+        // A log that is closed needs none.
+        let _ = self.0.send(Request::Spares(count));
+    }
 }
 
 /// What a written group changes in the index.
@@ -58,11 +71,13 @@ pub(crate) struct Writer<D> {
     pub(crate) position: u64,
     pub(crate) sequence: u64,
     pub(crate) spares: VecDeque<Segment>,
+    /// The last segment that was ordered or is there.
+    pub(crate) ordered: u64,
     pub(crate) preparer: Preparer,
     pub(crate) vote_file: VoteFile,
     pub(crate) acknowledged: AcknowledgedFile,
     pub(crate) growth: Arc<Growth>,
-    pub(crate) left: Left,
+    pub(crate) room: Room,
     pub(crate) index: Arc<Mutex<LogIndex>>,
     pub(crate) group: Group,
 }
@@ -74,7 +89,6 @@ pub(crate) struct Group {
     noted: Vec<Noted>,
     flushed: Vec<IOFlushed<TypeConfig>>,
     committed: Option<Option<LogIdOf<TypeConfig>>>,
-    is_ordered: bool,
     closed: Option<oneshot::Sender<()>>,
 }
 
@@ -89,6 +103,7 @@ impl<D: Disk> Writer<D> {
     /// Runs until the log is closed or everybody who could ask is gone; gives back who waits for the end.
     pub(crate) fn run(mut self, requests: &Receiver<Request>) -> Option<oneshot::Sender<()>> {
         self.serve(requests);
+        self.room.closed();
         self.group.closed.take()
     }
 
@@ -140,6 +155,7 @@ impl<D: Disk> Writer<D> {
                 self.note_acknowledged(self.sequence - 1)?;
                 let _ = saved.send(());
             }
+            Request::Spares(count) => self.order(self.segment.number.saturating_add(count)),
             Request::Close(closed) => {
                 self.finish()?;
                 self.group.closed = Some(closed);
@@ -210,14 +226,14 @@ impl<D: Disk> Writer<D> {
             .file
             .write_all_at(&group, self.position)
             .map_err(LogError::io("write", path))
-            .and_then(|()| self.disk.sync(&self.segment.file).map_err(LogError::io("sync", path)));
+            .and_then(|()| self.disk.sync(&self.segment.file).map_err(LogError::sync(path)));
         self.or_halt(written)?;
         self.disk.group_is_durable();
         self.note_acknowledged(self.sequence)?;
         self.note();
         self.sequence += 1;
         self.position += group.len() as u64;
-        self.left.set(self.segment_bytes - self.position);
+        self.room.left(self.segment_bytes - self.position);
         self.growth.add(group.len() as u64);
         self.answer();
         self.order_spare();
@@ -261,16 +277,11 @@ impl<D: Disk> Writer<D> {
         if self.position + needed <= self.segment_bytes {
             return Ok(());
         }
-        let next = match self.spares.pop_front() {
-            Some(spare) => Some(spare),
-            None => {
-                if !self.group.is_ordered {
-                    self.preparer.order(self.segment.number + 1);
-                }
-                self.preparer.take()
-            }
-        };
-        self.group.is_ordered = false;
+        let number = self.segment.number + 1;
+        let next = self.spares.pop_front().or_else(|| {
+            self.order(number);
+            self.preparer.take()
+        });
         let Some(next) = next.filter(|_| needed <= self.segment_bytes) else {
             self.disk.halt("the raft log has no segment to write to; stopping");
             return Err(Stop);
@@ -278,25 +289,29 @@ impl<D: Disk> Writer<D> {
         lock(&self.index).add_segment(next.number, Arc::clone(&next.file));
         self.segment = next;
         self.position = 0;
+        self.room.moved_on();
         Ok(())
     }
 
     /// Orders the next segment once this one is half full.
     fn order_spare(&mut self) {
-        if self.position * 2 > self.segment_bytes
-            && self.spares.is_empty()
-            && !self.group.is_ordered
-        {
-            self.preparer.order(self.segment.number + 1);
-            self.group.is_ordered = true;
+        if self.position * 2 > self.segment_bytes {
+            self.order(self.segment.number + 1);
+        }
+    }
+
+    /// Orders the segments up to this one, as far as they are not ordered.
+    fn order(&mut self, number: u64) {
+        if number > self.ordered {
+            self.ordered = number;
+            self.preparer.order(number);
         }
     }
 
     fn or_halt(&mut self, result: Result<(), LogError>) -> Result<(), Stop> {
         result.map_err(|error| {
-            let cause = error.source().map(ToString::to_string).unwrap_or_default();
-            self.disk
-                .halt(&format!("the raft log {error}: {cause}; stopping, nothing can be stored"));
+            let sentence = error.sentence();
+            self.disk.halt(&format!("the raft log {sentence}; stopping, nothing can be stored"));
             Stop
         })
     }

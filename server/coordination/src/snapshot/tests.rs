@@ -80,6 +80,31 @@ async fn a_saved_state_is_restored_and_the_newest_three_are_kept() {
 }
 
 #[tokio::test]
+async fn a_snapshot_counts_also_when_an_old_one_cannot_be_deleted_which_goes_with_the_next() {
+    let folder = tempfile::tempdir().unwrap();
+    let snapshots = open(folder.path());
+    for index in [10, 20, 30] {
+        snapshots.save(image(index, 10)).await.unwrap();
+    }
+    // What has the name of the oldest one cannot be removed as a file.
+    let stuck = path(folder.path(), 10);
+    fs::remove_file(&stuck).unwrap();
+    fs::create_dir(&stuck).unwrap();
+    snapshots.save(image(40, 10)).await.unwrap();
+    assert_eq!(snapshots.oldest(), Some(20), "the log is purged up to there");
+    assert!(snapshots.newest_bytes() > 0 && stuck.exists());
+    fs::remove_dir(&stuck).unwrap();
+    fs::write(&stuck, b"old").unwrap();
+    snapshots.save(image(50, 10)).await.unwrap();
+    let kept = [30, 40, 50].map(|index| format!("{index:020}.snapshot"));
+    assert_eq!(names(folder.path()), BTreeSet::from(kept));
+    // One that somebody else removed is no reason to warn for ever.
+    fs::remove_file(path(folder.path(), 30)).unwrap();
+    snapshots.save(image(60, 10)).await.unwrap();
+    assert!(snapshots.files().surplus.is_empty());
+}
+
+#[tokio::test]
 async fn what_was_being_written_is_removed_at_the_next_start() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("00000000000000000009.new"), b"half").unwrap();
@@ -147,7 +172,7 @@ async fn a_byte_that_is_flipped_zeroed_or_cut_anywhere_is_refused_with_file_and_
                 assert_eq!(path, file);
                 assert!(offset <= at as u64, "byte {at}, reported {offset}");
             }
-            LogError::NewerFormat { .. } | LogError::Io { .. } => panic!("byte {at}: {error}"),
+            other => panic!("byte {at}: {other}"),
         }
     };
     for at in 0..whole.len() {

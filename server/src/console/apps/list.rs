@@ -50,6 +50,7 @@ pub(super) fn apps(snapshot: &Snapshot, now: Instant, query: &AppsQuery) -> AppL
         totals,
         is_connected: snapshot.master.is_some(),
         disk_full: false,
+        log_problem: None,
     }
 }
 

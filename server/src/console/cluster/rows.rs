@@ -69,6 +69,7 @@ pub(super) fn overview(snapshot: &Snapshot, facts: &ProcessFacts) -> Overview {
     let total = sum(snapshot.agents.values().map(|agent| &agent.total));
     let allocated = sum(snapshot.agents.values().map(|agent| &agent.used));
     let offered = sum(snapshot.agents.values().map(|agent| &agent.offered));
+    let (disk_full, log_problem) = crate::console::told(facts.storage.no_room());
     Overview {
         cluster: facts.cluster.clone(),
         master_id: snapshot.config.master.id.clone(),
@@ -89,7 +90,8 @@ pub(super) fn overview(snapshot: &Snapshot, facts: &ProcessFacts) -> Overview {
         },
         open_without_credentials: facts.open_without_credentials,
         history_problem: None,
-        disk_full: facts.storage.is_full(),
+        disk_full,
+        log_problem,
     }
 }
 

@@ -1,5 +1,7 @@
 //! The driver while the disk is full.
 
+use coordination::NoRoom;
+
 use super::*;
 
 /// The real journal, on a disk that says that it is full.
@@ -21,8 +23,8 @@ impl Journal for OnFullDisk {
     }
 }
 
-fn full_disk(cluster: &Cluster) -> (OnFullDisk, watch::Sender<bool>) {
-    let (full, is_full) = watch::channel(true);
+fn full_disk(cluster: &Cluster) -> (OnFullDisk, watch::Sender<Option<NoRoom>>) {
+    let (full, is_full) = watch::channel(Some(NoRoom::DiskFull));
     (OnFullDisk { inner: cluster.journal(), storage: Storage::new(is_full) }, full)
 }
 
@@ -43,7 +45,7 @@ async fn on_a_full_disk_writes_wait_with_what_stands_on_them_and_go_on_once_ther
     assert!(waiting.iter_mut().all(|answer| answer.try_recv().is_err()));
     assert_eq!(*running.handle.snapshot(), 1, "reads go on");
     assert_eq!(cluster.stored_sum(), None);
-    full.send_replace(false);
+    full.send_replace(None);
     for (sum, answer) in (2..).zip(waiting) {
         assert_eq!(answer.await.unwrap(), sum);
     }
@@ -94,6 +96,41 @@ async fn on_a_full_disk_what_must_be_written_goes_into_what_is_left_of_the_log()
     assert!(!running.ended.is_finished());
     std::fs::remove_dir(&taken).unwrap();
     assert_eq!(large.await.unwrap(), sum + 1);
+    running.stop.cancel();
+    assert_eq!(running.ended.await.unwrap(), Ended::Stopped);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_disk_that_becomes_full_before_a_large_batch_costs_no_leadership() {
+    let cluster = Cluster::start().await;
+    let taken = cluster.folder.path().join("log/0000000002.new");
+    std::fs::create_dir(&taken).unwrap();
+    let running = run_adder(cluster.journal());
+    let mut sum = 0;
+    for _ in 0..3 {
+        sum += 1;
+        assert_eq!(add(&running.handle, Add::Bulky).await.await.unwrap(), sum);
+    }
+    // Less than half of the segment is used, so nobody has noticed yet.
+    let storage = cluster.node.session().storage().clone();
+    assert!(!storage.is_full());
+    let mut waiting = Vec::new();
+    for _ in 0..8 {
+        waiting.push(add(&running.handle, Add::Bulky).await);
+    }
+    let mut full = storage.clone();
+    while !storage.is_full() {
+        full.changed().await;
+    }
+    for _ in 0..1_000 {
+        tokio::task::yield_now().await;
+    }
+    assert!(!running.ended.is_finished());
+    std::fs::remove_dir(&taken).unwrap();
+    for answer in waiting {
+        sum += 1;
+        assert_eq!(answer.await.unwrap(), sum);
+    }
     running.stop.cancel();
     assert_eq!(running.ended.await.unwrap(), Ended::Stopped);
 }

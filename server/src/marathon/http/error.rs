@@ -98,7 +98,7 @@ impl From<AskError> for ApiError {
     fn from(error: AskError) -> Self {
         match error {
             AskError::NotLeading => Self::not_leading(),
-            AskError::LeadershipLost | AskError::DiskFull => {
+            AskError::LeadershipLost | AskError::NoRoom(_) => {
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, error.to_string())
             }
         }

@@ -94,8 +94,8 @@ pub(super) fn method_not_allowed(expected: &'static str, received: &Method) -> R
 }
 
 /// The answer to what would have to be stored, while there is no room for it.
-pub(super) fn disk_full() -> Response {
-    text(StatusCode::SERVICE_UNAVAILABLE, coordination::WriteError::DiskFull.to_string())
+pub(super) fn no_room(why: &coordination::NoRoom) -> Response {
+    text(StatusCode::SERVICE_UNAVAILABLE, why.to_string())
 }
 
 /// Where the leading master is.

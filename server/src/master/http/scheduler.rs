@@ -59,8 +59,8 @@ pub(super) async fn call(shared: Arc<Shared>, request: Request) -> Response {
         call.r#type(),
         call::Type::Subscribe | call::Type::Teardown | call::Type::UpdateFramework
     );
-    if is_stored && shared.storage.is_full() {
-        return answer::disk_full();
+    if is_stored && let Some(why) = shared.storage.no_room() {
+        return answer::no_room(&why);
     }
     if call.r#type() == call::Type::Subscribe {
         return subscribe(leading, &parts.headers, call).await;

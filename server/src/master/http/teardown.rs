@@ -32,8 +32,8 @@ pub(super) async fn teardown(shared: Arc<Shared>, request: Request) -> Response 
         let problem = "Missing 'frameworkId' query parameter in the request body";
         return answer::text(StatusCode::BAD_REQUEST, problem);
     };
-    if shared.storage.is_full() {
-        return answer::disk_full();
+    if let Some(why) = shared.storage.no_room() {
+        return answer::no_room(&why);
     }
     let framework = framework.into();
     match leading.call(|request| Command::Teardown { request, framework }).await {

@@ -51,6 +51,22 @@ async fn segments_that_are_purged_as_a_whole_are_deleted_and_the_rest_stays() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_segment_that_is_gone_already_does_not_keep_those_after_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut log = filled(folder.path(), 60).await;
+    fs::remove_file(folder.path().join("0000000001.segment")).unwrap();
+    log.purge(id(1, 30)).await.unwrap();
+    append(&mut log, vec![entry(61, 10)]).await;
+    log.purge(id(1, 40)).await.unwrap();
+    append(&mut log, vec![entry(62, 10)]).await;
+    log.close().await;
+    assert_eq!(segments(folder.path())[0], 4);
+    let log = open(folder.path()).unwrap();
+    assert_eq!(indexes(&log).await, (41..=62).collect::<Vec<_>>());
+    log.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_a_crash_left_after_a_purge_is_deleted_at_the_next_start() {
     let folder = tempfile::tempdir().unwrap();
     let mut log = filled(folder.path(), 40).await;

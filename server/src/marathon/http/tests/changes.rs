@@ -1,9 +1,8 @@
 //! Requests that change something.
 
-use std::sync::atomic::Ordering;
-
 use axum::body::Body;
 use axum::http::Request;
+use coordination::NoRoom;
 use serde_json::{Value, json};
 
 use super::{Cluster, get, nginx, raw, send};
@@ -278,18 +277,24 @@ async fn a_deployment_is_rolled_back_or_stopped() {
 async fn on_a_full_disk_changes_answer_503_with_the_reason_and_reads_go_on() {
     let (cluster, api) = Cluster::leading();
     assert_eq!(send(&api, "POST", "/v2/apps", Some(nginx())).await.status, 201);
-    cluster.is_disk_full.store(true, Ordering::SeqCst);
-    let refused = (503, "the disk is full: the log cannot grow".to_owned());
-    let scaled = Some(json!({"instances": 3}));
-    for (method, path, body) in [
-        ("PUT", "/v2/apps/nginx?force=true", scaled),
-        ("DELETE", "/v2/apps/nginx", None),
-        ("POST", "/v2/apps/nginx/restart", None),
+    let why = "cannot create `/data/log/0000000002.segment`: Too many open files";
+    for (no_room, reason) in [
+        (NoRoom::Failed(why.into()), format!("the log cannot grow: {why}")),
+        (NoRoom::DiskFull, "the disk is full: the log cannot grow".to_owned()),
     ] {
-        assert_eq!(send(&api, method, path, body).await.error(), refused, "{method} {path}");
+        *cluster.no_room.lock().unwrap() = Some(no_room);
+        let refused = (503, reason);
+        let scaled = Some(json!({"instances": 3}));
+        for (method, path, body) in [
+            ("PUT", "/v2/apps/nginx?force=true", scaled),
+            ("DELETE", "/v2/apps/nginx", None),
+            ("POST", "/v2/apps/nginx/restart", None),
+        ] {
+            assert_eq!(send(&api, method, path, body).await.error(), refused, "{method} {path}");
+        }
     }
     assert_eq!(get(&api, "/v2/apps/nginx").await.json()["app"]["instances"], 1);
-    cluster.is_disk_full.store(false, Ordering::SeqCst);
+    *cluster.no_room.lock().unwrap() = None;
     let deleted = send(&api, "DELETE", "/v2/apps/nginx?force=true", None).await;
     assert_eq!(deleted.status, 200, "{}", deleted.text);
 }

@@ -1,9 +1,9 @@
 //! The bare core behind the API, fed with offers and statuses by hand.
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use axum::Router;
+use coordination::NoRoom;
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use marathon_core::command::StatusUpdate;
@@ -30,8 +30,8 @@ pub(in super::super) struct Cluster {
     events: Events,
     config: MarathonConfig,
     leads: bool,
-    /// Whether changes are refused for want of room.
-    pub(super) is_disk_full: AtomicBool,
+    /// Why changes are refused for want of room.
+    pub(super) no_room: Mutex<Option<NoRoom>>,
 }
 
 struct State {
@@ -67,7 +67,7 @@ impl Cluster {
             events: Events::new(64),
             config: MarathonConfig::new("10.0.0.1", 8080),
             leads,
-            is_disk_full: AtomicBool::new(false),
+            no_room: Mutex::default(),
         });
         cluster.apply(Command::Subscribed {
             framework: FrameworkId::new("f-0000"),
@@ -167,8 +167,8 @@ impl Backend for Cluster {
     }
 
     fn ask(&self, command: MakeCommand) -> BoxFuture<'_, Result<Reply, AskError>> {
-        if self.is_disk_full.load(Ordering::SeqCst) {
-            return async move { Err(AskError::DiskFull) }.boxed();
+        if let Some(why) = self.no_room.lock().unwrap().clone() {
+            return async move { Err(why.into()) }.boxed();
         }
         let request = {
             let mut state = self.core.lock().unwrap();

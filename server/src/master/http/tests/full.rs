@@ -1,6 +1,6 @@
 //! A master whose disk is full: reads and running tasks go on, what would have to be stored is refused.
 
-use coordination::Storage;
+use coordination::{NoRoom, Storage};
 
 use super::*;
 
@@ -22,11 +22,11 @@ impl Journal for OnDisk {
 #[tokio::test]
 async fn on_a_full_disk_subscriptions_and_teardowns_answer_503_with_the_reason_until_there_is_room()
 {
-    let (full, is_full) = watch::channel(false);
+    let (full, is_full) = watch::channel(None);
     let cluster = cluster_on(OnDisk(Storage::new(is_full))).await;
     let (stream, mut events) = cluster.subscribe(JSON).await;
     let framework = events.next().await.subscribed.unwrap().framework_id.value;
-    full.send_replace(true);
+    full.send_replace(Some(NoRoom::DiskFull));
     let refused = (503, "the disk is full: the log cannot grow".to_owned());
     let subscribe =
         json!({"type": "SUBSCRIBE", "subscribe": {"framework_info": {"user": "u", "name": "n"}}});
@@ -50,6 +50,9 @@ async fn on_a_full_disk_subscriptions_and_teardowns_answer_503_with_the_reason_u
     assert_eq!(state["frameworks"][0]["id"], *framework);
     let revive = json!({"type": "REVIVE", "framework_id": {"value": framework}});
     assert_eq!(cluster.post(Some(&stream), &revive).await.0, 202);
-    full.send_replace(false);
+    full.send_replace(Some(NoRoom::Failed("too many open files".into())));
+    let told = (503, "the log cannot grow: too many open files".to_owned());
+    assert_eq!(said(teardown().await).await, told);
+    full.send_replace(None);
     assert_eq!(said(teardown().await).await, (200, String::new()));
 }
