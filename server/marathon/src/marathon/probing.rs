@@ -60,6 +60,11 @@ impl Probes {
         id
     }
 
+    /// Whether the check of this run has a question out.
+    fn is_out(&self, instance: &InstanceId, check: CheckId, task: &TaskId) -> bool {
+        self.asked.get(&(instance.clone(), check)).is_some_and(|asked| asked.task == *task)
+    }
+
     fn forget(&mut self, instance: &InstanceId, check: CheckId) {
         if let Some(asked) = self.asked.remove(&(instance.clone(), check)) {
             self.checks.remove(&asked.id);
@@ -122,6 +127,9 @@ impl Marathon {
         else {
             return;
         };
+        if self.probes.is_out(id, check, &task.id) {
+            return; // Its answer sets the time of the next.
+        }
         let Some(definition) = self.state.definition_of(&instance).cloned() else { return };
         let Some(asks) = Asks::of(&definition.spec, check) else { return };
         if check == CheckId::Readiness && !self.is_readiness_wanted(&instance) {
