@@ -66,6 +66,8 @@ pub enum Effect {
     },
     /// List the containers of this agent until the engine answers, and report them.
     FindContainers,
+    /// Ask the engine when this container ended, and report that.
+    FindEnd(String),
     /// List the commands of this agent, and report them.
     FindProcesses,
     /// Wake up at `at` with `timer`.

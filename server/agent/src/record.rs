@@ -85,6 +85,13 @@ pub enum Entry {
         /// The boot, as the system names it.
         boot: String,
     },
+    /// The task has had all the time that it may take, and has to end for that.
+    OutOfTime {
+        /// Framework of the task.
+        framework: FrameworkId,
+        /// The task.
+        task: TaskId,
+    },
 }
 
 /// A protobuf message as bytes.
@@ -163,6 +170,8 @@ mod tests {
         });
         assert_eq!(record.to_bytes(), [0, 5, 1, b'f', 1, b't', 2, 7, 7]);
         assert_eq!(Record::from_bytes(&record.to_bytes()), Ok(record));
+        let record = Record::V1(Entry::OutOfTime { framework: "f".into(), task: "t".into() });
+        assert_eq!(record.to_bytes(), [0, 10, 1, b'f', 1, b't']);
         let record = Record::V1(Entry::Admitted { agent: "S0".into() });
         assert_eq!(record.to_bytes(), [0, 0, 2, b'S', b'0']);
         assert!(record.is_synced());

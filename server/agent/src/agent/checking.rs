@@ -152,12 +152,8 @@ impl Agent {
                 let mut effects = self.tell(now, key, news);
                 if kills {
                     tracing::info!(task.id = %key.task, "task `{key}` is ended: its health check has failed too often");
-                    let own = self.tasks.get(key).and_then(|task| task.own_grace());
-                    effects.extend(self.end_task(
-                        now,
-                        key,
-                        own.unwrap_or(self.settings.kill_grace),
-                    ));
+                    let grace = self.tasks.get(key).map(|task| self.kill_grace(task));
+                    effects.extend(self.end_task(now, key, grace.unwrap_or_default()));
                 }
                 effects
             }
