@@ -20,7 +20,6 @@ mod work_dir;
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use agent_core::{Agent, Settings};
 use bytes::Bytes;
@@ -168,10 +167,10 @@ fn settings(config: &AgentConfig, work_dir: &WorkDir, resources: &model::Resourc
         bounds_cpu: config.bounds_cpu,
         max_processes: config.commands.max_processes,
         executor_environment: config.commands.environment.clone(),
-        sandbox_mount: Settings::SANDBOX_MOUNT.to_owned(),
+        sandbox_mount: config.sandbox_mount.clone(),
         kill_grace: config.kill_grace,
-        // Compat: the executor leaves itself two seconds of the period (mesos.md §5.7).
-        shutdown_grace: config.kill_grace.saturating_sub(Duration::from_secs(2)),
+        docker_stop_timeout: config.docker_stop_timeout,
+        container_dns: config.container_dns.clone(),
         remove_delay: config.remove_delay,
         max_completed_tasks: config.max_completed_tasks,
     }

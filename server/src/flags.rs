@@ -5,6 +5,7 @@
 
 mod agent;
 mod bytes;
+mod container_dns;
 mod duration;
 mod image_gc;
 mod local;
@@ -13,6 +14,7 @@ mod master;
 
 pub(crate) use agent::AgentFlags;
 pub(crate) use bytes::FlagBytes;
+pub(crate) use container_dns::FlagContainerDns;
 pub(crate) use duration::FlagDuration;
 pub(crate) use image_gc::FlagImageGc;
 pub(crate) use local::{LocalCommand, LocalFlags};

@@ -319,6 +319,9 @@ pub(crate) async fn agent(flags: AgentFlags) -> anyhow::Result<()> {
         output_limits: flags.output_limits(),
         remove_delay: flags.docker_remove_delay.0,
         kill_grace: flags.executor_shutdown_grace_period.0,
+        docker_stop_timeout: flags.docker_stop_timeout.0,
+        sandbox_mount: flags.sandbox_directory.clone(),
+        container_dns: flags.default_container_dns.clone().unwrap_or_default().of_agent(),
         max_completed_tasks: flags.max_completed_executors_per_framework,
         retention: Retention {
             delay: flags.gc_delay.0,

@@ -5,6 +5,7 @@
 
 mod checking;
 mod containers;
+mod deadline;
 mod kill;
 mod launch;
 mod link;
@@ -103,6 +104,7 @@ impl Agent {
             }
             Command::ContainersFound(found) => self.containers_found(now, Kind::Docker, found),
             Command::ProcessesFound(found) => self.containers_found(now, Kind::Process, found),
+            Command::EndFound(name, ended) => self.end_found(now, name, ended),
             Command::DiskChanged { is_full } => {
                 self.is_disk_full = is_full;
                 Vec::new()
@@ -134,6 +136,7 @@ impl Agent {
             Timer::AwaitPing(connection) => self.ping_overdue(now, connection),
             Timer::StopAgain(key, container) => self.stop_again(now, &key, &container),
             Timer::Check(key, container, kind) => self.check(now, &key, &container, kind),
+            Timer::Deadline(key, container) => self.deadline_passed(now, &key, &container),
             Timer::AwaitRecovery(connection) => self.recovery_overdue(now, connection),
             Timer::LookAgain => vec![Effect::FindContainers],
             Timer::LookForProcesses => vec![Effect::FindProcesses],

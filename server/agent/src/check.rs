@@ -102,9 +102,6 @@ impl Plan {
             Type::Command => command(check.command.as_ref())?,
             Type::Http => {
                 let http = check.http.as_ref().ok_or("an HTTP health check without `http`")?;
-                if !http.statuses.is_empty() {
-                    return Err("`http.statuses` is not supported".to_owned());
-                }
                 let is_tls = match http.scheme.as_deref() {
                     None | Some("http") => false,
                     Some("https") => true,
@@ -165,7 +162,7 @@ impl Plan {
     }
 }
 
-/// Whether the checks of a task can be performed.
+/// Whether the checks of a task can be performed; what of them is ignored is logged.
 pub(crate) fn validate(task: &v1::TaskInfo) -> Result<(), String> {
     if let Some(check) = &task.health_check {
         Plan::of_health(check)?;
@@ -173,7 +170,32 @@ pub(crate) fn validate(task: &v1::TaskInfo) -> Result<(), String> {
     if let Some(check) = &task.check {
         Plan::of_check(check)?;
     }
+    for field in ignored(task) {
+        let task = &task.task_id.value;
+        tracing::warn!(task.id = %task, "task `{task}` is checked without regard to `{field}`, as in Mesos");
+    }
     Ok(())
+}
+
+/// What a task's checks say that changes nothing.
+///
+/// Compat: the original ignores it: a command of a check runs as its task does, and 200 to 399 are good.
+fn ignored(task: &v1::TaskInfo) -> Vec<&'static str> {
+    let (health, status) = (task.health_check.as_ref(), task.check.as_ref());
+    let has_user =
+        |command: &v1::CommandInfo| command.user.as_ref().is_some_and(|it| !it.is_empty());
+    let has_uris = |command: &v1::CommandInfo| !command.uris.is_empty();
+    let of_health = health.and_then(|check| check.command.as_ref());
+    let of_status = status.and_then(|check| check.command.as_ref()).map(|check| &check.command);
+    let http = health.and_then(|check| check.http.as_ref());
+    let given = [
+        ("health_check.http.statuses", http.is_some_and(|http| !http.statuses.is_empty())),
+        ("health_check.command.user", of_health.is_some_and(has_user)),
+        ("health_check.command.uris", of_health.is_some_and(has_uris)),
+        ("check.command.user", of_status.is_some_and(has_user)),
+        ("check.command.uris", of_status.is_some_and(has_uris)),
+    ];
+    given.into_iter().filter(|(_, is_given)| *is_given).map(|(field, _)| field).collect()
 }
 
 fn command(command: Option<&v1::CommandInfo>) -> Result<Question, String> {
@@ -186,10 +208,6 @@ fn command(command: Option<&v1::CommandInfo>) -> Result<Question, String> {
         let given = command.arguments.iter().skip(1).cloned();
         std::iter::once(value).chain(given).collect()
     };
-    // Compat: the original ignores both; the check runs as its task does.
-    if command.user.as_ref().is_some_and(|user| !user.is_empty()) || !command.uris.is_empty() {
-        return Err("`user` and `uris` of a COMMAND check are not supported".to_owned());
-    }
     let variables = command.environment.iter().flat_map(|environment| &environment.variables);
     let environment = variables.map(variable).collect::<Result<Vec<_>, _>>()?;
     let has_nul = |text: &String| text.contains('\0');

@@ -1,6 +1,6 @@
 //! What happens to the agent: news from the link, from the engine, from the clock.
 
-use model::ContainerId;
+use model::{ContainerId, Timestamp};
 use wire::link::MasterFrame;
 
 use crate::check::{CheckKind, Outcome};
@@ -49,6 +49,8 @@ pub enum Command {
     ContainersFound(Vec<FoundContainer>),
     /// These are the commands of this agent that there are.
     ProcessesFound(Vec<FoundContainer>),
+    /// The engine was asked when this container ended; it may not know.
+    EndFound(String, Option<Timestamp>),
     /// The disk of the work directory is full, or has space again.
     DiskChanged {
         /// Whether there is no room for the sandbox and the records of one more task.
@@ -75,6 +77,7 @@ impl Command {
             Self::Probed { .. } => "Probed",
             Self::ContainersFound(_) => "ContainersFound",
             Self::ProcessesFound(_) => "ProcessesFound",
+            Self::EndFound(..) => "EndFound",
             Self::DiskChanged { .. } => "DiskChanged",
             Self::TimerFired(_) => "TimerFired",
         }
@@ -103,10 +106,12 @@ pub enum Timer {
     AwaitRecovery(ConnectionId),
     /// The engine's containers are compared with the tasks from time to time.
     LookAgain,
-    /// A check of a task is due.
-    Check(TaskKey, ContainerId, CheckKind),
     /// So are the commands.
     LookForProcesses,
+    /// A check of a task is due.
+    Check(TaskKey, ContainerId, CheckKind),
+    /// A task has had all the time that it may take.
+    Deadline(TaskKey, ContainerId),
     /// A container that was asked to stop should have ended.
     StopAgain(TaskKey, ContainerId),
     /// An ended container is no longer needed.

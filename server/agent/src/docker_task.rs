@@ -18,6 +18,7 @@ use wire::mesos::v1::{CommandInfo, ContainerInfo, TaskInfo, value};
 
 use crate::container::{ContainerSpec, Network, Protocol, PublishedPort};
 use crate::engine_options::EngineOptions;
+use crate::network_dns::{self, NetworkDns};
 
 /// Why a task cannot run here.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -45,6 +46,8 @@ pub struct Surroundings<'a> {
     pub labels: &'a [(&'a str, &'a str)],
     /// Whether the container gets no more processor time than its `cpus`.
     pub bounds_cpu: bool,
+    /// Name servers by network.
+    pub dns: &'a [NetworkDns],
 }
 
 /// Makes the container's specification.
@@ -87,6 +90,7 @@ pub fn container_spec(task: &TaskInfo, around: Surroundings<'_>) -> Result<Conta
         sandbox_mount: around.sandbox_mount.to_owned(),
     };
     parameters::apply(&mut spec, &docker.parameters)?;
+    network_dns::add(around.dns, &spec.network, &mut spec.options);
     // Ours are written last: by them an agent knows its own containers.
     let ours = around.labels.iter();
     spec.labels.extend(ours.map(|(key, value)| ((*key).to_owned(), (*value).to_owned())));
@@ -125,7 +129,6 @@ fn refuse_unsupported(task: &TaskInfo, container: &ContainerInfo) -> Result<(), 
         ("container.tty_info", container.tty_info.is_some()),
         ("container.mesos", container.mesos.is_some()),
         ("check", task.check.is_some()),
-        ("max_completion_time", task.max_completion_time.is_some()),
     ];
     match asked.into_iter().find(|(_, is_set)| *is_set) {
         Some((field, _)) => unsupported(format!("`{field}` of a Docker task is not supported yet")),

@@ -40,7 +40,8 @@ pub enum Effect {
     Describe(Watched),
     /// Copy the container's output into its sandbox, wait for its end, and report that.
     Watch(Watched),
-    /// Put a question to a running task and report what becomes of it.
+    /// Put a question to a running task and report what becomes of it, once, however long its turn is in coming: no other
+    /// of its check is put before.
     Probe(Box<Probe>),
     /// Ask a container to end, and kill it after the grace period.
     Stop {
@@ -65,6 +66,8 @@ pub enum Effect {
     },
     /// List the containers of this agent until the engine answers, and report them.
     FindContainers,
+    /// Ask the engine when this container ended, and report that.
+    FindEnd(String),
     /// List the commands of this agent, and report them.
     FindProcesses,
     /// Wake up at `at` with `timer`.

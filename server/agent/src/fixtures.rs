@@ -115,7 +115,8 @@ pub(crate) fn settings() -> Settings {
         executor_environment: Vec::new(),
         sandbox_mount: Settings::SANDBOX_MOUNT.to_owned(),
         kill_grace: Settings::KILL_GRACE,
-        shutdown_grace: Settings::SHUTDOWN_GRACE,
+        docker_stop_timeout: Duration::ZERO,
+        container_dns: Vec::new(),
         remove_delay: Duration::from_secs(60),
         max_completed_tasks: 2,
     }

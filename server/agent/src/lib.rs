@@ -19,6 +19,7 @@ pub mod engine_options;
 pub mod fetch;
 #[cfg(test)]
 mod fixtures;
+mod network_dns;
 pub mod process_task;
 mod record;
 mod settings;
@@ -30,6 +31,7 @@ mod uuids;
 pub use crate::agent::Agent;
 pub use crate::command::{Command, ConnectionId, LaunchFailure, Timer};
 pub use crate::effect::{Effect, Launch, Watched};
+pub use crate::network_dns::{DnsNetwork, NetworkDns};
 pub use crate::record::{Entry, Proto, Record, UnreadableRecord};
 pub use crate::settings::Settings;
 pub use crate::snapshot::Snapshot;

@@ -119,7 +119,6 @@ fn refuse_unsupported(task: &TaskInfo) -> Result<(), Refusal> {
         ),
         ("container.linux_info", container.linux_info.is_some()),
         ("container.tty_info", container.tty_info.is_some()),
-        ("max_completion_time", task.max_completion_time.is_some()),
     ];
     match asked.into_iter().find(|(_, is_set)| *is_set) {
         Some((field, _)) => unsupported(format!("`{field}` of a command is not supported yet")),

@@ -85,6 +85,13 @@ pub enum Entry {
         /// The boot, as the system names it.
         boot: String,
     },
+    /// The task has had all the time that it may take, and has to end for that.
+    OutOfTime {
+        /// Framework of the task.
+        framework: FrameworkId,
+        /// The task.
+        task: TaskId,
+    },
 }
 
 /// A protobuf message as bytes.
@@ -158,7 +165,7 @@ mod tests {
     fn records_of_the_first_form_stay_readable() {
         let (framework, task) = (FrameworkId::from("f"), TaskId::from("t"));
         let proto = || Proto(vec![10, 1, 97]);
-        let forms: [(Entry, &[u8]); 10] = [
+        let forms: [(Entry, &[u8]); 11] = [
             (Entry::Admitted { agent: "S0".into() }, &[0, 2, b'S', b'0']),
             (Entry::Follows { epoch: Epoch(300) }, &[1, 172, 2]),
             (Entry::Framework { info: proto() }, &[2, 3, 10, 1, 97]),
@@ -188,8 +195,16 @@ mod tests {
                 &[5, 1, b'f', 1, b't', 2, 7, 7],
             ),
             (
-                Entry::KillOrdered { framework: framework.clone(), task, grace_ms: 300 },
+                Entry::KillOrdered {
+                    framework: framework.clone(),
+                    task: task.clone(),
+                    grace_ms: 300,
+                },
                 &[6, 1, b'f', 1, b't', 172, 2],
+            ),
+            (
+                Entry::OutOfTime { framework: framework.clone(), task },
+                &[10, 1, b'f', 1, b't'],
             ),
             (Entry::FrameworkEnded { framework }, &[7, 1, b'f']),
             (Entry::Left, &[8]),

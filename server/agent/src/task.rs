@@ -63,6 +63,8 @@ pub struct Task {
     pub updates: UpdateStream,
     /// The task was told to end, with this much time.
     pub kill: Option<Duration>,
+    /// It has to end since it has had all the time that it may take.
+    pub is_out_of_time: bool,
     /// After a restart of the agent, until the engine has said what became of the container.
     pub is_recovering: bool,
     /// The machine was booted since the task was taken. The journal's end may have been lost then, and with it the news that the
@@ -149,6 +151,25 @@ impl Task {
         }
     }
 
+    /// When it was started, in seconds since 1970, as far as it was.
+    pub(crate) fn started_at(&self) -> Option<f64> {
+        let states = [TaskState::Starting, TaskState::Running].map(TaskState::number);
+        self.statuses.iter().find(|status| states.contains(&status.state))?.timestamp
+    }
+
+    /// When it ended, in seconds since 1970: when the agent came to know of it.
+    #[must_use]
+    pub fn ended_at(&self) -> Option<f64> {
+        let last = self.statuses.last().filter(|_| self.phase == Phase::Ended);
+        last?.timestamp
+    }
+
+    /// How long it may take from its start on; a negative time counts as none given.
+    pub(crate) fn max_completion_time(&self) -> Option<Duration> {
+        let nanoseconds = self.info.max_completion_time.as_ref()?.nanoseconds;
+        u64::try_from(nanoseconds).ok().map(Duration::from_nanos)
+    }
+
     /// The grace period that the task itself asks for.
     pub(crate) fn own_grace(&self) -> Option<Duration> {
         self.info.kill_policy.as_ref().and_then(grace)
@@ -211,6 +232,17 @@ impl News {
             limitation: None,
             healthy: None,
             check_status: None,
+        }
+    }
+
+    /// The same of a task that has had all the time that it may take.
+    pub(crate) fn out_of_time(self) -> Self {
+        Self {
+            state: TaskState::Failed,
+            source: v1::task_status::Source::Executor,
+            reason: Some(v1::task_status::Reason::MaxCompletionTimeReached),
+            limitation: None,
+            ..self
         }
     }
 

@@ -28,6 +28,7 @@ use bollard::query_parameters::{
 };
 use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, StreamExt};
+use model::Timestamp;
 use tokio::sync::OnceCell;
 
 pub use self::credentials::CredentialFiles;
@@ -428,6 +429,10 @@ impl Containerizer for Docker {
             Ok(summaries.into_iter().filter_map(found).collect())
         }
         .boxed()
+    }
+
+    fn ended<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Option<Timestamp>, Error>> {
+        self.end(name).boxed()
     }
 
     fn copy_output<'a>(

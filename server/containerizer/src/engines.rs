@@ -9,6 +9,7 @@ use std::time::Duration;
 use agent_core::container::{ContainerSpec, Exit, FoundContainer, Inspection, Kind, ProcessSpec};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
+use model::Timestamp;
 
 use crate::{Containerizer, EngineInfo, Error, Pull, Pulled};
 
@@ -122,6 +123,10 @@ impl Containerizer for Engines {
             }
         }
         .boxed()
+    }
+
+    fn ended<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Option<Timestamp>, Error>> {
+        async move { self.known(name)?.ended(name).await }.boxed()
     }
 
     fn copy_output<'a>(

@@ -20,6 +20,7 @@ use std::time::Duration;
 
 use agent_core::container::{ContainerSpec, Exit, FoundContainer, Inspection, ProcessSpec};
 use futures_util::future::BoxFuture;
+use model::Timestamp;
 
 pub use crate::docker::{CredentialFiles, Docker, DockerConfig, HeldImage, OutputLimit, Removal};
 pub use crate::engines::Engines;
@@ -118,6 +119,12 @@ pub trait Containerizer: std::fmt::Debug + Send + Sync + 'static {
         label: &'a str,
         value: &'a str,
     ) -> BoxFuture<'a, Result<Vec<FoundContainer>, Error>>;
+
+    /// When an ended container ended; nothing where the engine cannot tell, or it has not.
+    fn ended<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Option<Timestamp>, Error>> {
+        let _ = name;
+        Box::pin(async { Ok(None) })
+    }
 
     /// Copies the container's output into `stdout` and `stderr` of `sandbox` until the container has ended and everything is copied.
     ///

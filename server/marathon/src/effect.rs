@@ -25,7 +25,8 @@ pub enum Effect {
     },
     /// Call the master.
     Call(Call),
-    /// Put a question to a task, and tell what becomes of it by `Command::Probed`; one that is dropped is put again.
+    /// Put a question to a task, and tell what becomes of it by `Command::Probed`, however long its turn is in coming: no
+    /// other of its check is put before.
     Probe(Box<ProbeOrder>),
     /// Show an event to all readers of the event stream.
     Publish(Box<Event>),

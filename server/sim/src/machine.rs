@@ -86,7 +86,8 @@ fn settings(machine: usize, boot: u64, incarnation: u64) -> Settings {
         executor_environment: Vec::new(),
         sandbox_mount: Settings::SANDBOX_MOUNT.to_owned(),
         kill_grace: Settings::KILL_GRACE,
-        shutdown_grace: Settings::SHUTDOWN_GRACE,
+        docker_stop_timeout: Duration::ZERO,
+        container_dns: Vec::new(),
         remove_delay: Settings::REMOVE_DELAY,
         max_completed_tasks: Settings::MAX_COMPLETED_TASKS,
     }
@@ -271,6 +272,8 @@ impl World {
                 self.begin_job(machine, Job::Discard { task, container, name });
             }
             Effect::FindContainers => self.begin_job(machine, Job::Find),
+            // It does not know: the time of such a container runs anew.
+            Effect::FindEnd(name) => self.tell_agent(machine, Command::EndFound(name, None)),
             Effect::FindProcesses => {
                 self.tell_agent(machine, Command::ProcessesFound(Vec::new()));
             }

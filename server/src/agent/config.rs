@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use agent_core::NetworkDns;
 use containerizer::{CredentialFiles, OutputLimit};
 use model::{Attributes, Resources};
 
@@ -48,8 +49,14 @@ pub(crate) struct AgentConfig {
     pub(crate) output_limits: [Option<OutputLimit>; 2],
     /// How long an ended container stays in the engine.
     pub(crate) remove_delay: Duration,
-    /// Time between asking a container to end and killing it, where nothing else says how long.
+    /// The executor shutdown grace period.
     pub(crate) kill_grace: Duration,
+    /// The least time between asking a Docker container to end and killing it.
+    pub(crate) docker_stop_timeout: Duration,
+    /// Name servers of Docker containers by network.
+    pub(crate) container_dns: Vec<NetworkDns>,
+    /// Where a Docker container sees its sandbox.
+    pub(crate) sandbox_mount: String,
     /// How many ended tasks of each framework are remembered.
     pub(crate) max_completed_tasks: usize,
     /// How long sandboxes of ended tasks stay.

@@ -30,6 +30,9 @@ const STARTS_AT_ONCE: usize = 16;
 /// Commands that are started at the same time; more would only take turns on the processors.
 const PROCESS_STARTS_AT_ONCE: usize = 16;
 
+/// Containers that the engine is asked about at the same time, of which nobody here knows when they ended.
+const ENDS_AT_ONCE: usize = 4;
+
 /// Pause before an engine that did not answer is asked again.
 const RETRY: Duration = Duration::from_secs(2);
 
@@ -54,6 +57,7 @@ pub(super) struct Containers {
     inbox: mpsc::Sender<Command>,
     starts: Arc<Semaphore>,
     process_starts: Arc<Semaphore>,
+    ends: Arc<Semaphore>,
     /// Launches under way, so that they can be called off.
     launches: Arc<Mutex<BTreeMap<ContainerId, CancellationToken>>>,
     tracker: TaskTracker,
@@ -83,6 +87,7 @@ impl Containers {
             inbox,
             starts: Arc::new(Semaphore::new(STARTS_AT_ONCE)),
             process_starts: Arc::new(Semaphore::new(PROCESS_STARTS_AT_ONCE)),
+            ends: Arc::new(Semaphore::new(ENDS_AT_ONCE)),
             launches: Arc::default(),
             tracker,
             stop,
@@ -222,6 +227,24 @@ impl Containers {
                 tokio::time::sleep(RETRY).await;
             };
             this.report(Command::ContainersFound(found)).await;
+        });
+    }
+
+    /// Asks when a container ended, as soon as the engine answers.
+    pub(super) fn find_end(&self, name: String) {
+        let this = self.clone();
+        self.spawn(async move {
+            let ended = {
+                let _turn = this.ends.acquire().await;
+                match until_answered(|| this.engine.ended(&name)).await {
+                    Ok(ended) => ended,
+                    Err(error) => {
+                        debug!("nobody knows when container `{name}` ended: {error}");
+                        None
+                    }
+                }
+            };
+            this.report(Command::EndFound(name, ended)).await;
         });
     }
 
@@ -402,9 +425,9 @@ async fn make_sandbox(sandbox: &str, owner: Option<&str>) -> Result<(), LaunchFa
 }
 
 /// Repeats a call until the engine has answered it, one way or the other.
-async fn until_answered<'a>(
-    call: impl Fn() -> BoxFuture<'a, Result<(), Error>>,
-) -> Result<(), Error> {
+async fn until_answered<'a, T>(
+    call: impl Fn() -> BoxFuture<'a, Result<T, Error>>,
+) -> Result<T, Error> {
     loop {
         match call().await {
             Err(error) if error.is_retryable() => debug!("the engine is asked again: {error}"),

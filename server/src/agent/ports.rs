@@ -61,6 +61,7 @@ impl Ports {
                 self.containers.discard(task, container, name);
             }
             Effect::FindContainers => self.containers.find(self.label.0, self.label.1.clone()),
+            Effect::FindEnd(name) => self.containers.find_end(name),
             Effect::FindProcesses => self.containers.find_processes(),
             Effect::ArmTimer { at, timer } => {
                 self.armed += 1;

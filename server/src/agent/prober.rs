@@ -3,10 +3,15 @@
 //! A connection in a network of the task's own is made by a thread that enters the namespace and ends with it; where
 //! this process may not enter, the container's address is asked instead. What keeps a question from being put at all
 //! (an engine that does not answer) says nothing about the task.
+//!
+//! Every question is answered once, however it ends: the core puts no check's next one before. So at most one of each
+//! check waits or is out, and its time runs from its turn. A turn is for the work at the beginning; who is silent for
+//! longer than that gives it back and is waited for without one, so that silent tasks do not keep others waiting.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::AsFd as _;
+use std::panic::AssertUnwindSafe;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,6 +19,7 @@ use std::time::Duration;
 use agent_core::Command;
 use agent_core::check::{Outcome, Probe, Question};
 use containerizer::{Inside, TaskNetwork};
+use futures_util::FutureExt as _;
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 use tokio::net::TcpStream;
 use tokio::sync::{Semaphore, mpsc, oneshot};
@@ -23,8 +29,12 @@ use tracing::debug;
 
 use crate::probe::{HttpAnswer, HttpQuestion};
 
-/// Questions that are out at once; the others wait.
-const AT_ONCE: usize = 64;
+/// Connections that are begun at once; the others wait.
+const CONNECTIONS_AT_ONCE: usize = 256;
+/// Commands that are begun at once: each is a process, and some calls of the engine.
+const COMMANDS_AT_ONCE: usize = 64;
+/// How long a question keeps its turn.
+const TURN: Duration = Duration::from_secs(2);
 /// Redirects that are followed, as many as curl does.
 const REDIRECTS: usize = 50;
 /// How long a connection may take where the check sets no limit.
@@ -35,7 +45,10 @@ const CONNECT: Duration = Duration::from_secs(60);
 pub(super) struct Prober {
     inside: Arc<dyn Inside>,
     inbox: mpsc::Sender<Command>,
-    turns: Arc<Semaphore>,
+    connections: Arc<Semaphore>,
+    commands: Arc<Semaphore>,
+    /// How long a question keeps its turn.
+    turn: Duration,
     tracker: TaskTracker,
     stop: CancellationToken,
 }
@@ -47,7 +60,9 @@ impl Prober {
         tracker: TaskTracker,
         stop: CancellationToken,
     ) -> Self {
-        Self { inside, inbox, turns: Arc::new(Semaphore::new(AT_ONCE)), tracker, stop }
+        let connections = Arc::new(Semaphore::new(CONNECTIONS_AT_ONCE));
+        let commands = Arc::new(Semaphore::new(COMMANDS_AT_ONCE));
+        Self { inside, inbox, connections, commands, turn: TURN, tracker, stop }
     }
 
     /// Asks and reports; a stop of the process cuts it off, and the next process asks again.
@@ -62,16 +77,22 @@ impl Prober {
     }
 
     async fn work(&self, probe: &Probe) {
-        let Ok(_turn) = self.turns.acquire().await else { return };
-        let outcome = match probe.timeout {
-            None => answer(&*self.inside, probe).await,
-            Some(limit) => {
-                let answered = tokio::time::timeout(limit, answer(&*self.inside, probe)).await;
-                answered.unwrap_or_else(|_elapsed| {
-                    Outcome::Failed(format!("no answer within {} s", limit.as_secs_f64()))
-                })
-            }
+        let turns = match &probe.question {
+            Question::Command { .. } => &self.commands,
+            Question::Http { .. } | Question::Tcp { .. } => &self.connections,
         };
+        let Ok(turn) = turns.acquire().await else { return };
+        // A fault of ours must not be the end of the check.
+        let asked = AssertUnwindSafe(answer(&*self.inside, probe)).catch_unwind();
+        let mut asked = std::pin::pin!(asked);
+        let soon = tokio::time::timeout(self.turn, &mut asked).await;
+        drop(turn);
+        let answered = match soon {
+            Ok(answered) => answered,
+            Err(_elapsed) => asked.await,
+        };
+        let broken = |_| Outcome::NotAsked("the question broke off".to_owned());
+        let outcome = answered.unwrap_or_else(broken);
         let (task, kind, number) = (probe.task.clone(), probe.kind, probe.number);
         if self.inbox.send(Command::Probed { task, kind, number, outcome }).await.is_err() {
             debug!("the agent has stopped before it heard of a check");
@@ -79,22 +100,38 @@ impl Prober {
     }
 }
 
+/// Asks, and does not wait for the answer longer than the check allows.
 async fn answer(inside: &dyn Inside, probe: &Probe) -> Outcome {
     let (port, is_v6) = match &probe.question {
         Question::Command { line, environment } => {
-            return match inside.run(&probe.name, line, environment).await {
-                Ok(code) => Outcome::Exited(i32::try_from(code).unwrap_or(i32::MAX)),
-                Err(error) => not_asked(&error),
+            let code = async {
+                match inside.run(&probe.name, line, environment).await {
+                    Ok(code) => Outcome::Exited(i32::try_from(code).unwrap_or(i32::MAX)),
+                    Err(error) => not_asked(&error),
+                }
             };
+            return within(probe.timeout, code).await;
         }
         Question::Http { port, is_v6, .. } | Question::Tcp { port, is_v6 } => (*port, *is_v6),
     };
-    let network = match inside.network(&probe.name).await {
-        Ok(network) => network,
-        Err(error) => return not_asked(&error),
-    };
+    // Its time begins to run after that: an engine that is slow to tell does not make the task slow.
+    match inside.network(&probe.name).await {
+        Ok(network) => within(probe.timeout, answer_in(&network, port, is_v6, probe)).await,
+        Err(error) => not_asked(&error),
+    }
+}
+
+async fn within(limit: Option<Duration>, answered: impl Future<Output = Outcome>) -> Outcome {
+    let Some(limit) = limit else { return answered.await };
+    tokio::time::timeout(limit, answered).await.unwrap_or_else(|_elapsed| {
+        Outcome::Failed(format!("no answer within {} s", limit.as_secs_f64()))
+    })
+}
+
+/// What a server in that network answers.
+async fn answer_in(network: &TaskNetwork, port: u16, is_v6: bool, probe: &Probe) -> Outcome {
     let limit = probe.timeout.unwrap_or(CONNECT);
-    let connected = connect(&network, port, is_v6, limit).await;
+    let connected = connect(network, port, is_v6, limit).await;
     let stream = match connected {
         Ok(stream) => stream,
         Err(error) => return Outcome::Failed(format!("no connection to port {port}: {error}")),
@@ -103,7 +140,7 @@ async fn answer(inside: &dyn Inside, probe: &Probe) -> Outcome {
     let host = loopback(is_v6).to_string();
     let question = HttpQuestion { is_tls: *is_tls, host: &host, port, path, body_limit: 0 };
     match question.ask(stream).await {
-        Ok(answer) => follow(answer, *is_tls, port, is_v6, &network, limit).await,
+        Ok(answer) => follow(answer, *is_tls, port, is_v6, network, limit).await,
         Err(error) => Outcome::Failed(error.to_string()),
     }
 }

@@ -1,9 +1,10 @@
 //! Sandboxes of ended tasks, removed when they are old: the older the fuller the disk is.
 //!
 //! Nothing is remembered: every time all sandboxes are looked at, so that a restart forgets none. A sandbox of a task that lives, or whose
-//! end the framework has not acknowledged, is never touched.
+//! end the framework has not acknowledged, is never touched. Age is counted from the end of the task as the agent's records tell it, which
+//! no task can change; of a task that they hold no more, from the time of the sandbox's folder, which the agent set at its end.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
@@ -14,9 +15,10 @@ use tokio::sync::watch;
 use tracing::{debug, info};
 
 use super::config::Retention;
+use super::work_dir;
 use crate::clock::Clock;
 
-/// No sandbox goes that was written to more recently, however full the disk is: its task may be about to start.
+/// No sandbox goes whose task has ended more recently, however full the disk is.
 const YOUNGEST: Duration = Duration::from_secs(60);
 
 /// Looks for old sandboxes again and again.
@@ -28,12 +30,10 @@ pub(super) async fn collect(
 ) {
     loop {
         tokio::time::sleep(retention.watch_interval).await;
-        // The time first: what is made after this look at the living ones is younger than it.
-        let (work_dir, now) = (work_dir.clone(), clock.wall());
-        let live = live(&snapshot.borrow());
+        let (work_dir, snapshot, now) = (work_dir.clone(), snapshot.clone(), clock.wall());
         let swept = tokio::task::spawn_blocking(move || {
             let age = allowed_age(retention, usage(&work_dir));
-            sweep(&work_dir, &live, age, now)
+            sweep(&work_dir, || known(&snapshot.borrow()), age, now)
         });
         match swept.await {
             Ok(0) => {}
@@ -50,14 +50,26 @@ pub(super) async fn make_room(
     clock: Clock,
     snapshot: &Snapshot,
 ) -> usize {
-    let (work_dir, live, now) = (work_dir.to_owned(), live(snapshot), clock.wall());
+    let (work_dir, known, now) = (work_dir.to_owned(), known(snapshot), clock.wall());
     let age = allowed_age(retention, 1.0);
-    tokio::task::spawn_blocking(move || sweep(&work_dir, &live, age, now)).await.unwrap_or(0)
+    tokio::task::spawn_blocking(move || sweep(&work_dir, || known, age, now)).await.unwrap_or(0)
 }
 
-fn live(snapshot: &Snapshot) -> BTreeSet<PathBuf> {
-    let held = snapshot.tasks.values().filter(|task| !task.is_complete());
-    held.map(|task| PathBuf::from(&task.sandbox)).collect()
+/// What the agent's records say of a sandbox.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Known {
+    /// Its task lives, or its end is not acknowledged.
+    Live,
+    /// Its task ended then, in seconds since 1970.
+    Ended(f64),
+}
+
+fn known(snapshot: &Snapshot) -> BTreeMap<PathBuf, Known> {
+    let of_task = |task: &agent_core::Task| {
+        let ended = task.ended_at().filter(|_| task.is_complete());
+        (PathBuf::from(&task.sandbox), ended.map_or(Known::Live, Known::Ended))
+    };
+    snapshot.tasks.values().map(|task| of_task(task)).collect()
 }
 
 /// How old a sandbox may become while that part of the disk is in use.
@@ -76,25 +88,47 @@ pub(super) fn usage(work_dir: &Path) -> f64 {
     })
 }
 
-/// Removes the sandboxes that have not been written to for `age`; how many there were.
-fn sweep(work_dir: &Path, live: &BTreeSet<PathBuf>, age: Duration, now: Timestamp) -> usize {
+/// Removes the sandboxes of tasks that ended `age` ago; how many there were.
+///
+/// `known` is asked once the sandboxes are listed: a task is in the records before its sandbox is made.
+fn sweep(
+    work_dir: &Path,
+    known: impl FnOnce() -> BTreeMap<PathBuf, Known>,
+    age: Duration,
+    now: Timestamp,
+) -> usize {
+    let executors = executors(work_dir);
+    let known = known();
     let mut removed = 0;
-    for agent in folders(&work_dir.join("slaves")) {
-        for framework in folders(&agent.join("frameworks")) {
-            for executor in folders(&framework.join("executors")) {
-                let runs = executor.join("runs");
-                let old = folders(&runs)
-                    .into_iter()
-                    .filter(|run| !live.contains(run) && is_old(run, age, now));
-                let gone = old.filter(|run| remove(run)).count();
-                if gone > 0 {
-                    removed += gone;
-                    remove_if_empty(&runs, &executor, &framework);
-                }
-            }
+    for Executor { framework, executor, runs } in executors {
+        let old = runs.into_iter().filter(|run| is_old(run, known.get(run), age, now));
+        let gone = old.filter(|run| remove(run)).count();
+        if gone > 0 {
+            removed += gone;
+            remove_if_empty(&executor.join("runs"), &executor, &framework);
         }
     }
     removed
+}
+
+/// The folders of one executor's sandboxes.
+struct Executor {
+    framework: PathBuf,
+    executor: PathBuf,
+    runs: Vec<PathBuf>,
+}
+
+fn executors(work_dir: &Path) -> Vec<Executor> {
+    let mut found = Vec::new();
+    for agent in folders(&work_dir.join("slaves")) {
+        for framework in folders(&agent.join("frameworks")) {
+            for executor in folders(&framework.join("executors")) {
+                let runs = folders(&executor.join("runs"));
+                found.push(Executor { framework: framework.clone(), executor, runs });
+            }
+        }
+    }
+    found
 }
 
 fn folders(parent: &Path) -> Vec<PathBuf> {
@@ -103,16 +137,29 @@ fn folders(parent: &Path) -> Vec<PathBuf> {
     entries.filter(is_folder).map(|entry| entry.path()).collect()
 }
 
-fn is_old(run: &Path, age: Duration, now: Timestamp) -> bool {
-    let written = [run.to_owned(), run.join("stdout"), run.join("stderr")];
-    let newest = written
-        .iter()
-        // Not of what a link leads to: that may be new for ever, or a file system that does not answer.
-        .filter_map(|path| std::fs::symlink_metadata(path).ok()?.modified().ok())
-        .filter_map(|time| time.duration_since(UNIX_EPOCH).ok())
-        .max();
-    let now = Duration::from_secs_f64(now.as_secs_f64().max(0.0));
-    newest.is_some_and(|newest| now.checked_sub(newest).is_some_and(|since| since >= age))
+fn is_old(run: &Path, known: Option<&Known>, age: Duration, now: Timestamp) -> bool {
+    let now = now.as_secs_f64();
+    let since = match known {
+        Some(Known::Live) => return false,
+        Some(Known::Ended(ended)) => now - ended,
+        None => {
+            let Some(marked) = marked(run) else { return false };
+            if marked > now {
+                // Nobody but a task puts it there; from here on it counts.
+                if let Err(error) = work_dir::mark_end(run) {
+                    debug!("could not note an end in `{}`: {error}", run.display());
+                }
+            }
+            now - marked
+        }
+    };
+    since >= 0.0 && since >= age.as_secs_f64()
+}
+
+/// The time of a sandbox's folder, in seconds since 1970.
+fn marked(run: &Path) -> Option<f64> {
+    let time = std::fs::symlink_metadata(run).ok()?.modified().ok()?;
+    Some(time.duration_since(UNIX_EPOCH).ok()?.as_secs_f64())
 }
 
 fn remove(run: &Path) -> bool {
@@ -154,7 +201,7 @@ mod tests {
     fn sandbox(work_dir: &TempDir, task: &str, run: &str) -> PathBuf {
         let path =
             work_dir.path().join(format!("slaves/S0/frameworks/F/executors/{task}/runs/{run}"));
-        super::super::work_dir::make_sandbox(&path).unwrap();
+        work_dir::make_sandbox(&path).unwrap();
         path
     }
 
@@ -170,20 +217,80 @@ mod tests {
         assert_eq!([age(0.0), age(0.5), age(0.9), age(1.0)], [900, 400, 60, 60]);
     }
 
+    fn nothing_known() -> BTreeMap<PathBuf, Known> {
+        BTreeMap::new()
+    }
+
     #[test]
     fn old_sandboxes_go_and_live_ones_stay() {
         let work_dir = TempDir::new().unwrap();
         let (ended, lives) = (sandbox(&work_dir, "a", "1"), sandbox(&work_dir, "b", "2"));
-        let live = BTreeSet::from([lives.clone()]);
+        let live = || BTreeMap::from([(lives.clone(), Known::Live)]);
         let age = Duration::from_secs(500);
-        assert_eq!(sweep(work_dir.path(), &live, age, in_seconds(400)), 0);
+        assert_eq!(sweep(work_dir.path(), live, age, in_seconds(400)), 0);
         assert!(ended.exists());
-        assert_eq!(sweep(work_dir.path(), &live, age, in_seconds(600)), 1);
+        assert_eq!(sweep(work_dir.path(), live, age, in_seconds(600)), 1);
         assert!(!ended.exists() && lives.exists());
         assert!(!work_dir.path().join("slaves/S0/frameworks/F/executors/a").exists());
-        assert_eq!(sweep(work_dir.path(), &BTreeSet::new(), age, in_seconds(600)), 1);
+        assert_eq!(sweep(work_dir.path(), nothing_known, age, in_seconds(600)), 1);
         assert!(!work_dir.path().join("slaves/S0/frameworks/F").exists());
         assert!(work_dir.path().join("slaves/S0").exists(), "the agent's own folder stays");
+    }
+
+    /// Gives a path a time of its own, as its owner may.
+    fn touch(path: &Path, seconds: u64) {
+        let time = UNIX_EPOCH + Duration::from_secs(seconds);
+        let times = std::fs::FileTimes::new().set_modified(time);
+        std::fs::File::open(path).unwrap().set_times(times).unwrap();
+    }
+
+    const YEAR_2099: u64 = 4_070_908_800;
+
+    #[test]
+    fn a_task_cannot_keep_its_sandbox_by_its_times_or_by_links() {
+        let work_dir = TempDir::new().unwrap();
+        let run = sandbox(&work_dir, "a", "1");
+        for path in [&run, &run.join("stdout"), &run.join("stderr")] {
+            touch(path, YEAR_2099);
+        }
+        std::fs::remove_file(run.join("stdout")).unwrap();
+        // Its time is that of each look at it.
+        std::os::unix::fs::symlink("/proc/uptime", run.join("stdout")).unwrap();
+        touch(&run, YEAR_2099);
+        let ended = in_seconds(0).as_secs_f64();
+        let known = || BTreeMap::from([(run.clone(), Known::Ended(ended))]);
+        let age = Duration::from_secs(500);
+        assert_eq!(sweep(work_dir.path(), known, age, in_seconds(400)), 0);
+        assert_eq!(sweep(work_dir.path(), known, age, in_seconds(600)), 1);
+        assert!(!run.exists());
+    }
+
+    #[test]
+    fn the_sandbox_of_a_forgotten_task_goes_in_its_time_whatever_time_the_task_gave_it() {
+        let work_dir = TempDir::new().unwrap();
+        let run = sandbox(&work_dir, "a", "1");
+        std::fs::remove_file(run.join("stdout")).unwrap();
+        std::os::unix::fs::symlink("/proc/uptime", run.join("stdout")).unwrap();
+        touch(&run, YEAR_2099);
+        let age = Duration::from_secs(500);
+        assert_eq!(sweep(work_dir.path(), nothing_known, age, in_seconds(0)), 0);
+        assert_eq!(sweep(work_dir.path(), nothing_known, age, in_seconds(400)), 0);
+        assert_eq!(sweep(work_dir.path(), nothing_known, age, in_seconds(600)), 1);
+    }
+
+    #[test]
+    fn a_sandbox_that_was_made_while_the_others_were_listed_is_known() {
+        let work_dir = TempDir::new().unwrap();
+        let run = sandbox(&work_dir, "a", "1");
+        // What was fetched has given it the time of its archive.
+        touch(&run, 1_000_000_000);
+        let known = || {
+            let new = sandbox(&work_dir, "b", "2");
+            touch(&new, 1_000_000_000);
+            BTreeMap::from([(run.clone(), Known::Live)])
+        };
+        assert_eq!(sweep(work_dir.path(), known, Duration::ZERO, in_seconds(0)), 0);
+        assert!(run.exists());
     }
 
     #[test]
@@ -193,7 +300,7 @@ mod tests {
         std::fs::write(&precious, "x").unwrap();
         let ended = sandbox(&work_dir, "a", "1");
         std::os::unix::fs::symlink(elsewhere.path(), ended.join("link")).unwrap();
-        assert_eq!(sweep(work_dir.path(), &BTreeSet::new(), Duration::ZERO, in_seconds(1)), 1);
+        assert_eq!(sweep(work_dir.path(), nothing_known, Duration::ZERO, in_seconds(1)), 1);
         assert!(precious.exists());
     }
 
@@ -208,6 +315,6 @@ mod tests {
         std::fs::remove_file(ended.join("stdout")).unwrap();
         std::os::unix::fs::symlink(&young, ended.join("stdout")).unwrap();
         let age = Duration::from_secs(500);
-        assert_eq!(sweep(work_dir.path(), &BTreeSet::new(), age, in_seconds(600)), 1);
+        assert_eq!(sweep(work_dir.path(), nothing_known, age, in_seconds(600)), 1);
     }
 }

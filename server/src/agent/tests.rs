@@ -97,6 +97,9 @@ fn config(folder: &TempDir, master: &Master, engine: Engine) -> AgentConfig {
         output_limits: [None; 2],
         remove_delay: Settings::REMOVE_DELAY,
         kill_grace: Settings::KILL_GRACE,
+        docker_stop_timeout: Duration::ZERO,
+        sandbox_mount: Settings::SANDBOX_MOUNT.to_owned(),
+        container_dns: Vec::new(),
         max_completed_tasks: Settings::MAX_COMPLETED_TASKS,
         retention: Retention {
             delay: Duration::from_secs(604_800),

@@ -8,7 +8,7 @@ use std::str::FromStr;
 use clap::Args;
 use containerizer::OutputLimit;
 
-use super::{FlagBytes, FlagDuration, FlagImageGc};
+use super::{FlagBytes, FlagContainerDns, FlagDuration, FlagImageGc};
 
 /// Flags of the Mesos agent (`MESOS_*`).
 #[derive(Debug, Clone, Args)]
@@ -90,6 +90,18 @@ pub(crate) struct AgentFlags {
     /// How long an ended container stays in the engine.
     #[arg(long, env = "MESOS_DOCKER_REMOVE_DELAY", default_value = "6hrs")]
     pub(crate) docker_remove_delay: FlagDuration,
+    /// The least time between asking a Docker container to end and killing it, where neither kill nor task says otherwise; what runs
+    /// without a task has just this.
+    #[arg(long, env = "MESOS_DOCKER_STOP_TIMEOUT", default_value = "0ns")]
+    pub(crate) docker_stop_timeout: FlagDuration,
+    /// Where a Docker container sees its sandbox.
+    #[arg(long, env = "MESOS_SANDBOX_DIRECTORY", default_value = agent_core::Settings::SANDBOX_MOUNT, value_parser = absolute)]
+    pub(crate) sandbox_directory: String,
+    /// Name servers of Docker containers by network, before those that a task names: a JSON object such as
+    /// `{"docker": [{"network_mode": "BRIDGE", "dns": {"nameservers": ["10.0.0.2"], "search": ["corp"], "options": ["ndots:2"]}}]}`, or the
+    /// path of a file with one; modes are `HOST`, `BRIDGE` and `USER`, the last with or without a `network_name`.
+    #[arg(long, env = "MESOS_DEFAULT_CONTAINER_DNS")]
+    pub(crate) default_container_dns: Option<FlagContainerDns>,
     /// Size at which `stdout` of a Docker container's sandbox becomes `stdout.1`; 0B is no limit.
     #[arg(long, env = "MESOS_CONTAINER_LOGGER_MAX_STDOUT_SIZE", default_value = "0B")]
     pub(crate) container_logger_max_stdout_size: FlagBytes,
@@ -148,6 +160,17 @@ impl FromStr for EnvironmentVariables {
     }
 }
 
+/// A path in a container.
+fn absolute(path: &str) -> Result<String, String> {
+    let is_plain = !path.contains([':', ',', '\0']) && !path.split('/').any(|part| part == "..");
+    let path = path.trim_end_matches('/');
+    if path.starts_with('/') && is_plain {
+        Ok(path.to_owned())
+    } else {
+        Err("it has to be an absolute path below `/`, without `..`, `:` and `,`".to_owned())
+    }
+}
+
 impl AgentFlags {
     /// How large `stdout` and `stderr` of a sandbox may become.
     pub(crate) fn output_limits(&self) -> [Option<OutputLimit>; 2] {
@@ -169,8 +192,13 @@ impl AgentFlags {
             ("container_logger_max_stdout_size", self.container_logger_max_stdout_size.to_string()),
             ("container_logger_rotate", self.container_logger_rotate.to_string()),
             ("containerizers", self.containerizers.join(",")),
+            (
+                "default_container_dns",
+                self.default_container_dns.as_ref().map(ToString::to_string).unwrap_or_default(),
+            ),
             ("disk_watch_interval", self.disk_watch_interval.to_string()),
             ("docker_remove_delay", self.docker_remove_delay.to_string()),
+            ("docker_stop_timeout", self.docker_stop_timeout.to_string()),
             ("docker_socket", self.docker_socket.display().to_string()),
             ("executor_shutdown_grace_period", self.executor_shutdown_grace_period.to_string()),
             ("fetcher_cache_dir", shown(self.fetcher_cache_dir.as_ref())),
@@ -192,6 +220,7 @@ impl AgentFlags {
             ("port", self.port.to_string()),
             ("reconfiguration_policy", self.reconfiguration_policy.clone()),
             ("resources", self.resources.clone()),
+            ("sandbox_directory", self.sandbox_directory.clone()),
             ("switch_user", self.switch_user.to_string()),
             ("work_dir", self.work_dir.display().to_string()),
         ]
@@ -204,7 +233,15 @@ impl AgentFlags {
 
 #[cfg(test)]
 mod tests {
-    use super::EnvironmentVariables;
+    use super::{EnvironmentVariables, absolute};
+
+    #[test]
+    fn the_sandbox_is_seen_at_an_absolute_path() {
+        assert_eq!(absolute("/mnt/sandbox/").as_deref(), Ok("/mnt/sandbox"));
+        for wrong in ["", "/", "mnt", "/a/../b", "/a:b", "/a,b"] {
+            assert!(absolute(wrong).is_err(), "{wrong}");
+        }
+    }
 
     #[test]
     fn variables_are_an_object_of_strings() {

@@ -44,7 +44,7 @@ pub(super) struct Ports {
     pub(super) replies: Replies,
     pub(super) events: Events,
     pub(super) calls: Calls,
-    pub(super) probes: mpsc::Sender<ProbeOrder>,
+    pub(super) probes: mpsc::UnboundedSender<ProbeOrder>,
     pub(super) alarm: watch::Sender<Option<Instant>>,
 }
 
@@ -60,8 +60,8 @@ impl driver::Ports for Ports {
             }
             Effect::Call(call) => self.calls.push(call),
             Effect::Probe(order) => {
-                if self.probes.try_send(*order).is_err() {
-                    debug!("too many health checks wait; one is put off");
+                if self.probes.send(*order).is_err() {
+                    debug!("nobody puts questions to tasks any more");
                 }
             }
             Effect::Persist(write) => {

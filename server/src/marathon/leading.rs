@@ -107,7 +107,7 @@ impl Candidate {
     async fn run_core(&self, core: Marathon, leadership: &Leadership) {
         let (handle, inbox) = driver::channel(&core, INBOX, leadership.lease());
         let (calls, outgoing) = scheduler::calls();
-        let (probes, questions) = mpsc::channel(prober::QUEUE);
+        let (probes, questions) = mpsc::unbounded_channel();
         let (alarm, due) = watch::channel(None);
         let ports = Ports {
             replies: self.replies.clone(),

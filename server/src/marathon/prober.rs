@@ -1,39 +1,44 @@
 //! Puts the core's questions to tasks and brings their answers: Marathon's own health and readiness checks.
 //!
-//! At most so many are out at once; the others wait. A question that finds the queue full is dropped, and the core
-//! puts it again when its answer is overdue.
+//! At most so many are out at once; the others wait, and the time of each runs from its turn. None is dropped: the core
+//! puts one of each check at a time and waits for its answer, so that the queue needs no bound of its own.
 
 use std::time::Duration;
 
-use futures_util::StreamExt as _;
+use futures_util::{Stream, StreamExt as _};
 use marathon_core::health::{Answer, Outcome, ProbeId, ProbeOrder, Question};
 use marathon_core::run_spec::Scheme;
 use marathon_core::{Command, Marathon};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
-use tokio_stream::wrappers::ReceiverStream;
+use tokio_stream::wrappers::UnboundedReceiverStream;
 
 use crate::driver;
 use crate::probe::HttpQuestion;
 
-/// Questions that may wait.
-pub(super) const QUEUE: usize = 16_384;
 /// How much of an answer is kept for readers of readiness results.
 const BODY_LIMIT: usize = 16 * 1_024;
 
 /// Asks until the driver ends; `at_once` is `--max_concurrent_marathon_health_checks`.
 pub(super) async fn run(
-    orders: mpsc::Receiver<ProbeOrder>,
+    orders: mpsc::UnboundedReceiver<ProbeOrder>,
     at_once: usize,
     core: driver::Handle<Marathon>,
 ) {
-    let answers = ReceiverStream::new(orders).map(ask).buffer_unordered(at_once);
-    let mut answers = std::pin::pin!(answers);
+    let mut answers = std::pin::pin!(answers(orders, at_once));
     while let Some((probe, outcome)) = answers.next().await {
         if core.send(Command::Probed { probe, outcome }).await.is_err() {
             return;
         }
     }
+}
+
+/// The answers, in the order in which they come.
+fn answers(
+    orders: mpsc::UnboundedReceiver<ProbeOrder>,
+    at_once: usize,
+) -> impl Stream<Item = (ProbeId, Outcome)> {
+    UnboundedReceiverStream::new(orders).map(ask).buffer_unordered(at_once)
 }
 
 async fn ask(order: ProbeOrder) -> (ProbeId, Outcome) {

@@ -1,10 +1,11 @@
 //! Checks while a task runs: asked in their time, told when there is news, ended with the task or its kill.
 //!
-//! Nothing of it is journalled but the updates that it makes: a new process begins with what was told last.
+//! Nothing of it is journalled but the updates that it makes: a new process begins with what was told last. Every question
+//! is answered sooner or later, and the next one of its check is put only then: so there is one of each at most, however
+//! long it has to wait for its turn.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use model::{ContainerId, Instant, TaskState};
 use wire::mesos::v1;
@@ -15,9 +16,6 @@ use crate::check::{CheckKind, HealthCount, Outcome, Plan, Probe, Verdict};
 use crate::command::Timer;
 use crate::effect::Effect;
 use crate::task::{News, Phase, Task, TaskKey};
-
-/// How long an answer may be overdue before it is taken for lost.
-const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The checks of running tasks.
 #[derive(Debug, Default)]
@@ -35,7 +33,7 @@ struct Check {
     count: HealthCount,
     /// The question that is out.
     asked: Option<u64>,
-    /// When it is to be asked next; never while an answer may take as long as it wants.
+    /// When it is to be asked next; not known while a question is out.
     due: Option<Instant>,
 }
 
@@ -73,7 +71,7 @@ impl Agent {
         effects
     }
 
-    /// The time of a check has come, or an answer is long overdue.
+    /// The time of a check has come.
     pub(super) fn check(
         &mut self,
         now: Instant,
@@ -81,27 +79,24 @@ impl Agent {
         container: &ContainerId,
         kind: CheckKind,
     ) -> Vec<Effect> {
-        let name = self.tasks.get(key).filter(|task| is_checked(task, container));
-        let name = name.map(|task| task.container_name.clone());
         let at = (key.clone(), kind);
-        let (Some(check), Some(name)) = (self.checks.running.get_mut(&at), name) else {
-            self.checks.running.remove(&at);
-            return Vec::new();
-        };
-        // Timers cannot be called back; one that was armed for an answer which came in time finds a later moment.
+        let Some(check) = self.checks.running.get_mut(&at) else { return Vec::new() };
+        // Timers cannot be called back: this one may be of an earlier run of the task.
         if check.container != *container || check.due.is_none_or(|due| now < due) {
             return Vec::new();
         }
+        let task = self.tasks.get(key).filter(|task| is_checked(task, container));
+        let Some(name) = task.map(|task| task.container_name.clone()) else {
+            self.checks.running.remove(&at);
+            return Vec::new();
+        };
         self.checks.asked += 1;
         let number = self.checks.asked;
         let (question, timeout) = (check.plan.question.clone(), check.plan.timeout);
-        check.asked = Some(number);
-        check.due = timeout.map(|timeout| now + timeout + PATIENCE);
+        (check.asked, check.due) = (Some(number), None);
         let (task, container) = (key.clone(), container.clone());
-        let timer = Timer::Check(task.clone(), container.clone(), kind);
-        let overdue = check.due.map(|at| Effect::ArmTimer { at, timer });
         let probe = Probe { task, container, name, kind, number, question, timeout };
-        overdue.into_iter().chain([Effect::Probe(Box::new(probe))]).collect()
+        vec![Effect::Probe(Box::new(probe))]
     }
 
     /// A question was answered, or could not be put.
@@ -117,7 +112,7 @@ impl Agent {
             return Vec::new();
         };
         if check.asked != Some(number) {
-            return Vec::new(); // Long overdue, or of an earlier run.
+            return Vec::new(); // Of an earlier run.
         }
         let due = now + check.plan.interval;
         (check.asked, check.due) = (None, Some(due));
@@ -157,12 +152,8 @@ impl Agent {
                 let mut effects = self.tell(now, key, news);
                 if kills {
                     tracing::info!(task.id = %key.task, "task `{key}` is ended: its health check has failed too often");
-                    let own = self.tasks.get(key).and_then(|task| task.own_grace());
-                    effects.extend(self.end_task(
-                        now,
-                        key,
-                        own.unwrap_or(self.settings.kill_grace),
-                    ));
+                    let grace = self.tasks.get(key).map(|task| self.kill_grace(task));
+                    effects.extend(self.end_task(now, key, grace.unwrap_or_default()));
                 }
                 effects
             }

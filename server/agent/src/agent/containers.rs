@@ -35,10 +35,11 @@ impl Agent {
         task.is_recovering = false;
         let name = task.container_name.clone();
         let news = ending(exit, task.kill.is_some(), &task.info);
+        let news = if task.is_out_of_time { news.out_of_time() } else { news };
         let news = News { healthy: self.end_checks(key), ..news };
         let mut effects = self.tell(now, key, news);
         if !matches!(exit, Exit::Vanished) {
-            effects.extend(self.remove_later(now, name));
+            effects.extend(self.remove_later(now, name, None));
         }
         effects.extend(self.exit_if_empty());
         effects
@@ -108,7 +109,8 @@ impl Agent {
                 let watch = Effect::Watch(watched(task));
                 let stop = if is_killed { self.stop_running(now, key) } else { Vec::new() };
                 let checks = self.begin_checks(now, key);
-                [watch].into_iter().chain(stop).chain(checks).collect()
+                let deadline = self.await_deadline(now, key);
+                [watch].into_iter().chain(stop).chain(checks).chain(deadline).collect()
             }
             // Its start was not journalled; describing it completes the launch.
             (Some(FoundState::Running), Phase::Pulling | Phase::Starting) => {
@@ -162,13 +164,20 @@ impl Agent {
             }
             if *state == FoundState::Running {
                 tracing::warn!(container.name = %name, "container `{name}` runs without a task and is stopped");
-                effects.push(Effect::Stop {
-                    task: None,
-                    name: name.clone(),
-                    grace: Duration::ZERO,
-                });
+                let grace = match Kind::of_name(name) {
+                    Kind::Docker => self.settings.docker_stop_timeout,
+                    Kind::Process => Duration::ZERO,
+                };
+                effects.push(Effect::Stop { task: None, name: name.clone(), grace });
             }
-            effects.extend(self.remove_later(now, name.clone()));
+            // Its time runs from its end, not from when this process has found it.
+            let ended = task.and_then(|task| task.ended_at());
+            effects.extend(match (ended, state) {
+                (None, FoundState::Exited) => self.remove_later_than_end(now, name),
+                (Some(_), _) | (None, FoundState::Running | FoundState::Created) => {
+                    self.remove_later(now, name.clone(), ended)
+                }
+            });
         }
         effects
     }

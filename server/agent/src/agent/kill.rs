@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use model::{ContainerId, FrameworkId, Instant, TaskId, TaskState};
+use model::{ContainerId, FrameworkId, Instant, TaskId, TaskState, Timestamp};
 use wire::link::KillTask;
 use wire::mesos::v1;
 use wire::mesos::v1::framework_info::capability::Type as Capability;
@@ -15,7 +15,7 @@ use crate::command::Timer;
 use crate::container::Kind;
 use crate::effect::Effect;
 use crate::record::Entry;
-use crate::task::{News, Phase, TaskKey, grace};
+use crate::task::{News, Phase, Task, TaskKey, grace};
 
 /// Pause before an engine that failed to stop a container is asked again.
 const STOP_AGAIN: Duration = Duration::from_secs(5);
@@ -39,13 +39,33 @@ impl Agent {
         if task.phase == Phase::Ended {
             return self.send_head(now, &key);
         }
-        let asked = order.kill_policy.as_ref().and_then(grace).or_else(|| task.own_grace());
-        // Compat: the executor of a command leaves itself two seconds of the period (mesos.md §5.3), that of Docker none.
-        let unasked = match task.kind() {
-            Kind::Docker => self.settings.kill_grace,
-            Kind::Process => self.settings.shutdown_grace,
-        };
-        self.end_task(now, &key, asked.unwrap_or(unasked))
+        let asked = order.kill_policy.as_ref().and_then(grace);
+        let grace = asked.unwrap_or_else(|| self.kill_grace(task));
+        self.end_task(now, &key, grace)
+    }
+
+    /// The time of a task that is killed by an order that names none, or for its health.
+    pub(super) fn kill_grace(&self, task: &Task) -> Duration {
+        task.own_grace().unwrap_or_else(|| self.settings.kill_grace_of(task.kind()))
+    }
+
+    /// The time of a task that is shut down with its framework or with the agent.
+    ///
+    /// Source: mesos.md §5.2, §5.3, §5.7: the executor of a task with a kill policy has the policy's time and two seconds, of which it
+    /// leaves the task all but those two. That holds for both kinds of tasks, since both executors read the same variable.
+    fn shutdown_grace(&self, task: &Task) -> Duration {
+        task.own_grace().unwrap_or_else(|| self.settings.shutdown_grace_of(task.kind()))
+    }
+
+    /// Ends all of these tasks that live, each in its time.
+    fn shut_down(&mut self, now: Instant, wanted: impl Fn(&TaskKey) -> bool) -> Vec<Effect> {
+        let live = self
+            .tasks
+            .iter()
+            .filter(|(key, task)| task.phase != Phase::Ended && wanted(key))
+            .map(|(key, task)| (key.clone(), self.shutdown_grace(task)));
+        let live: Vec<(TaskKey, Duration)> = live.collect();
+        live.into_iter().flat_map(|(key, grace)| self.end_task(now, &key, grace)).collect()
     }
 
     /// Makes a task end within `grace`; nothing when it already has to end as soon as that.
@@ -87,7 +107,8 @@ impl Agent {
             name: task.container_name.clone(),
             grace,
         };
-        let is_told = task.state == TaskState::Killing;
+        // Compat: the end of a task's time is no kill that anybody has asked for.
+        let is_told = task.state == TaskState::Killing || task.is_out_of_time;
         let mut effects = Vec::new();
         if !is_told && self.has_capability(&key.framework, Capability::TaskKillingState) {
             effects.extend(self.tell(now, key, News::from_executor(TaskState::Killing)));
@@ -135,9 +156,7 @@ impl Agent {
             vec![Self::journal(Entry::FrameworkEnded { framework: framework.clone() })];
         self.forget_updates(framework);
         self.forget_frameworks();
-        for key in self.live_tasks(|task| task.framework == *framework) {
-            effects.extend(self.end_task(now, &key, self.settings.shutdown_grace));
-        }
+        effects.extend(self.shut_down(now, |task| task.framework == *framework));
         effects
     }
 
@@ -164,10 +183,7 @@ impl Agent {
     /// Ends all tasks and then the agent.
     pub(super) fn leave(&mut self, now: Instant, message: &str) -> Vec<Effect> {
         self.leaving.get_or_insert_with(|| message.to_owned());
-        let mut effects = Vec::new();
-        for key in self.live_tasks(|_| true) {
-            effects.extend(self.end_task(now, &key, self.settings.shutdown_grace));
-        }
+        let mut effects = self.shut_down(now, |_| true);
         effects.extend(self.exit_if_empty());
         effects
     }
@@ -191,30 +207,50 @@ impl Agent {
         for task in self.tasks.values().filter(|task| task.phase != Phase::Ended) {
             effects.push(Effect::CancelLaunch(task.container.clone()));
             let name = task.container_name.clone();
-            effects.push(Effect::Stop { task: None, name, grace: self.settings.shutdown_grace });
+            effects.push(Effect::Stop { task: None, name, grace: self.shutdown_grace(task) });
         }
         self.forget_everything();
         effects
     }
 
-    /// Orders the removal of an ended container for its time, once.
-    pub(super) fn remove_later(&mut self, now: Instant, name: String) -> Option<Effect> {
+    /// Orders the removal of a container for its time after its end, once; `ended` is in seconds since 1970.
+    pub(super) fn remove_later(
+        &mut self,
+        now: Instant,
+        name: String,
+        ended: Option<f64>,
+    ) -> Option<Effect> {
         if Kind::of_name(&name) == Kind::Process {
             // Its output lies in the sandbox; nothing else is of use to anybody.
             return Some(Effect::Remove(name));
         }
-        self.removals.insert(name.clone()).then(|| Effect::ArmTimer {
-            at: now + self.settings.remove_delay,
-            timer: Timer::RemoveContainer(name),
-        })
+        self.removals.insert(name.clone()).then(|| self.removal(now, name, ended))
     }
 
-    fn live_tasks(&self, wanted: impl Fn(&TaskKey) -> bool) -> Vec<TaskKey> {
-        self.tasks
-            .iter()
-            .filter(|(key, task)| task.phase != Phase::Ended && wanted(key))
-            .map(|(key, _)| key.clone())
-            .collect()
+    /// The same of a container whose end the engine alone knows: it is asked first.
+    pub(super) fn remove_later_than_end(&mut self, now: Instant, name: &str) -> Option<Effect> {
+        if Kind::of_name(name) == Kind::Process {
+            return self.remove_later(now, name.to_owned(), None);
+        }
+        self.removals.insert(name.to_owned()).then(|| Effect::FindEnd(name.to_owned()))
+    }
+
+    /// The engine has said when a container ended, if it can tell.
+    pub(super) fn end_found(
+        &self,
+        now: Instant,
+        name: String,
+        ended: Option<Timestamp>,
+    ) -> Vec<Effect> {
+        vec![self.removal(now, name, ended.map(Timestamp::as_secs_f64))]
+    }
+
+    fn removal(&self, now: Instant, name: String, ended: Option<f64>) -> Effect {
+        let passed = ended.map_or(Duration::ZERO, |ended| self.passed_since(ended));
+        Effect::ArmTimer {
+            at: now + self.settings.remove_delay.saturating_sub(passed),
+            timer: Timer::RemoveContainer(name),
+        }
     }
 
     fn has_capability(&self, framework: &FrameworkId, wanted: Capability) -> bool {

@@ -124,6 +124,7 @@ impl Agent {
             statuses: Vec::new(),
             updates: UpdateStream::default(),
             kill: None,
+            is_out_of_time: false,
             is_recovering: false,
             is_of_earlier_boot: false,
             may_exist: false,
@@ -155,6 +156,7 @@ impl Agent {
             sandbox_mount: &self.settings.sandbox_mount,
             labels: &labels,
             bounds_cpu: self.settings.bounds_cpu,
+            dns: &self.settings.container_dns,
         };
         let spec = docker_task::container_spec(&task.info, around)?;
         Ok(Effect::Launch(Box::new(Launch {
@@ -275,6 +277,7 @@ impl Agent {
             };
             effects.extend(self.tell(now, key, news));
             effects.extend(self.begin_checks(now, key));
+            effects.extend(self.await_deadline(now, key));
         }
         effects
     }

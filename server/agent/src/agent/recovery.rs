@@ -165,6 +165,11 @@ impl Agent {
                     task.kill = Some(Duration::from_millis(grace_ms));
                 }
             }
+            Entry::OutOfTime { framework, task } => {
+                if let Some(task) = self.task_mut(&TaskKey { framework, task }) {
+                    task.is_out_of_time = true;
+                }
+            }
             Entry::FrameworkEnded { framework } => self.forget_updates(&framework),
             Entry::Left => self.forget_everything(),
             Entry::Booted { boot } => self.replay_booted(boot),
@@ -252,6 +257,9 @@ fn checkpoint_of(task: &Task) -> Vec<Entry> {
         });
     }
     entries.extend(task.updates.iter().map(|status| Entry::updated(key, status)));
+    if task.is_out_of_time {
+        entries.push(Entry::OutOfTime { framework: key.framework.clone(), task: key.task.clone() });
+    }
     if let Some(grace) = task.kill {
         entries.push(Entry::KillOrdered {
             framework: key.framework.clone(),

@@ -4,6 +4,7 @@
 mod checking;
 mod commands;
 mod crashing;
+mod ending;
 mod harness;
 
 mod launching;

@@ -154,9 +154,45 @@ fn what_a_command_of_a_check_cannot_have_is_refused_by_name() {
     assert!(command(Some(&secret)).unwrap_err().contains("`PASSWORD`"));
     variable(&mut secret, "A=B", false);
     assert!(command(Some(&secret)).unwrap_err().contains("'A=B'"));
-    assert!(refusal(|command| command.user = Some("nobody".into())).contains("`user`"));
-    assert!(refusal(|command| command.uris = vec![Default::default()]).contains("`uris`"));
     assert!(refusal(|command| command.value = Some("a\0b".into())).contains("NUL"));
+}
+
+#[test]
+fn what_the_original_ignores_is_ignored_and_named() {
+    let command = v1::CommandInfo {
+        value: Some("true".into()),
+        user: Some("nobody".into()),
+        uris: vec![Default::default()],
+        ..Default::default()
+    };
+    let of_command = v1::HealthCheck {
+        r#type: Some(v1::health_check::Type::Command.into()),
+        command: Some(command.clone()),
+        ..Default::default()
+    };
+    let statuses =
+        v1::health_check::HttpCheckInfo { port: 80, statuses: vec![200], ..Default::default() };
+    let of_http = v1::HealthCheck {
+        r#type: Some(v1::health_check::Type::Http.into()),
+        http: Some(statuses),
+        ..Default::default()
+    };
+    let plain = v1::CheckInfo {
+        r#type: Some(v1::check_info::Type::Command.into()),
+        command: Some(v1::check_info::Command { command }),
+        ..Default::default()
+    };
+    let health = |check| v1::TaskInfo { health_check: Some(Box::new(check)), ..Default::default() };
+    let status = v1::TaskInfo { check: Some(Box::new(plain)), ..Default::default() };
+    for (task, expected) in [
+        (health(of_command), &["health_check.command.user", "health_check.command.uris"][..]),
+        (health(of_http), &["health_check.http.statuses"]),
+        (status, &["check.command.user", "check.command.uris"]),
+        (v1::TaskInfo::default(), &[]),
+    ] {
+        assert_eq!(validate(&task), Ok(()));
+        assert_eq!(ignored(&task), expected);
+    }
 }
 
 #[test]

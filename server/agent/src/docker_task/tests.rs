@@ -14,6 +14,7 @@ pub(super) fn around() -> Surroundings<'static> {
         sandbox_mount: "/mnt/mesos/sandbox",
         labels: &[("ekiden.task", "nginx.1")],
         bounds_cpu: false,
+        dns: &[],
     }
 }
 
@@ -197,6 +198,70 @@ fn volumes_are_folders_of_the_host_or_of_the_sandbox() {
     assert!(refused(&task).ends_with("of a volume are relative"));
     container(&mut task, vec![Volume { host_path: None, ..volume("", "/b", Mode::Rw) }]);
     assert!(refused(&task).ends_with("Host path or volume source is required"));
+}
+
+#[test]
+fn of_the_sources_of_volumes_docker_has_its_own_and_the_others_are_skipped() {
+    use wire::mesos::v1::volume::{Source, source};
+    let volume = |kind: source::Type, docker_volume| Volume {
+        source: Some(Box::new(Source {
+            r#type: Some(kind as i32),
+            docker_volume,
+            ..Source::default()
+        })),
+        container_path: "/data".to_owned(),
+        mode: Mode::Rw as i32,
+        ..Volume::default()
+    };
+    let named = source::DockerVolume { name: "data".to_owned(), ..Default::default() };
+    let mut task = nginx_task("nginx.1", 31_782);
+    task.container.as_mut().unwrap().volumes = vec![
+        volume(source::Type::SandboxPath, None),
+        volume(source::Type::HostPath, None),
+        volume(source::Type::DockerVolume, Some(named)),
+    ];
+    let sources: Vec<String> =
+        spec(&task).unwrap().volumes.into_iter().map(|volume| volume.source).collect();
+    assert_eq!(sources, ["data"]);
+    task.container.as_mut().unwrap().volumes = vec![volume(source::Type::DockerVolume, None)];
+    assert!(refused(&task).contains("`docker_volume`"));
+}
+
+#[test]
+fn name_servers_of_a_network_come_before_those_of_the_task() {
+    use crate::network_dns::{DnsNetwork, NetworkDns};
+    let of = |network, server: &str| NetworkDns {
+        network,
+        servers: vec![server.to_owned()],
+        search: vec!["cluster".to_owned()],
+        options: vec!["ndots:2".to_owned()],
+    };
+    let known = [
+        of(DnsNetwork::Bridge, "10.0.0.1"),
+        of(DnsNetwork::AnyNamed, "10.0.0.2"),
+        of(DnsNetwork::Named("blue".to_owned()), "10.0.0.3"),
+    ];
+    for (network, expected) in [
+        (None, &["10.0.0.1", "9.9.9.9"][..]),
+        (Some("blue"), &["10.0.0.3", "9.9.9.9"]),
+        (Some("green"), &["10.0.0.2", "9.9.9.9"]),
+        (Some("container:other"), &["9.9.9.9"]),
+        (Some("host"), &["9.9.9.9"]),
+        (Some("none"), &["9.9.9.9"]),
+    ] {
+        let parameter = |key: &str, value: &str| Parameter { key: key.into(), value: value.into() };
+        let mut task = nginx_task("nginx.1", 31_782);
+        docker(&mut task).port_mappings.clear();
+        docker(&mut task).parameters = vec![parameter("dns", "9.9.9.9")];
+        docker(&mut task).parameters.extend(network.map(|name| parameter("net", name)));
+        let spec = container_spec(&task, Surroundings { dns: &known, ..around() }).unwrap();
+        assert_eq!(spec.options.dns, expected, "{network:?}");
+        let is_given = expected.len() > 1;
+        let search: &[&str] = if is_given { &["cluster"] } else { &[] };
+        assert_eq!(spec.options.dns_search, search, "{network:?}");
+        let options: &[&str] = if is_given { &["ndots:2"] } else { &[] };
+        assert_eq!(spec.options.dns_options, options, "{network:?}");
+    }
 }
 
 #[test]

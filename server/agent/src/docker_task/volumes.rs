@@ -21,7 +21,12 @@ pub(super) fn bound(
         let source = match (&volume.host_path, &volume.source) {
             (Some(path), _) => host_path(path, volume, driver.is_some(), around)?,
             (None, Some(source)) => {
-                let (name, of_volume) = named(source)?;
+                let Some((name, of_volume)) = named(source)? else {
+                    let (target, container) = (&volume.container_path, around.container_name);
+                    tracing::warn!(container.name = %container, "container `{container}` is made without its volume at \
+                        `{target}`: of the sources of a volume Docker knows DOCKER_VOLUME alone");
+                    continue;
+                };
                 match (&driver, of_volume) {
                     (Some(known), Some(other)) if *known != other => {
                         return wrong("Only one volume driver is supported");
@@ -68,14 +73,18 @@ fn host_path(
     if is_relative && has_driver { Ok(path.to_owned()) } else { inside(path, around.sandbox) }
 }
 
-/// Name and driver of a volume of the engine.
-fn named(source: &wire::mesos::v1::volume::Source) -> Result<(String, Option<String>), Refusal> {
-    let is_docker = source.r#type == Some(source::Type::DockerVolume as i32);
-    let Some(volume) = source.docker_volume.as_ref().filter(|_| is_docker) else {
-        return unsupported("of the sources of a volume only DOCKER_VOLUME is supported yet");
+/// Name and driver of a volume of the engine; none for a source of another type, which is skipped (mesos.md §5.7).
+fn named(
+    source: &wire::mesos::v1::volume::Source,
+) -> Result<Option<(String, Option<String>)>, Refusal> {
+    if source.r#type != Some(source::Type::DockerVolume as i32) {
+        return Ok(None);
+    }
+    let Some(volume) = source.docker_volume.as_ref() else {
+        return unsupported("a volume with a source of type DOCKER_VOLUME has no `docker_volume`");
     };
     if volume.driver_options.as_ref().is_some_and(|options| !options.parameter.is_empty()) {
         return unsupported("`driver_options` of a volume is not supported yet");
     }
-    Ok((volume.name.clone(), volume.driver.clone().filter(|name| !name.is_empty())))
+    Ok(Some((volume.name.clone(), volume.driver.clone().filter(|name| !name.is_empty()))))
 }

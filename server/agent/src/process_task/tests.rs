@@ -159,9 +159,6 @@ fn what_is_not_supported_is_refused_by_name() {
     };
     let disk = |task: &mut TaskInfo| task.limits = [("disk".into(), Default::default())].into();
     assert!(with(disk).contains("`disk`"));
-    assert!(
-        with(|task| task.max_completion_time = Some(Default::default())).contains("completion")
-    );
     assert!(with(|task| task.command = None).contains("command"));
     let empty = command(|command| command.value = None);
     assert_eq!(refusal(&empty), "Shell specified but no command value provided");

@@ -10,6 +10,7 @@ use bytes::Bytes;
 use http::header;
 use http_body_util::{BodyExt, Empty};
 use hyper_util::rt::TokioIo;
+use model::Timestamp;
 use serde::Deserialize;
 use tokio::net::UnixStream;
 
@@ -40,6 +41,17 @@ struct DescribedState {
     exit_code: i64,
     #[serde(default, rename = "OOMKilled")]
     out_of_memory: bool,
+    #[serde(default)]
+    finished_at: String,
+}
+
+impl DescribedState {
+    /// When it ended; the year 1 stands for never.
+    fn end(&self) -> Option<Timestamp> {
+        let has_ended = matches!(self.status.as_str(), "exited" | "dead" | "removing");
+        let end = Timestamp::parse(&self.finished_at).ok().filter(|_| has_ended);
+        end.filter(|end| end.as_millis() > 0)
+    }
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -114,6 +126,12 @@ impl Docker {
         })
     }
 
+    /// When the container ended, `None` while it has not.
+    pub(super) async fn end(&self, name: &str) -> Result<Option<Timestamp>, Error> {
+        let (_, Described { state, .. }) = self.describe(name).await?;
+        Ok(state.end())
+    }
+
     async fn describe(&self, name: &str) -> Result<(String, Described), Error> {
         let operation = format!("inspect container `{name}`");
         let limit = self.config.call_timeout;
@@ -186,6 +204,20 @@ pub(super) struct Refusal {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_end_of_a_container_is_read_where_it_has_one() {
+        let end = |status: &str, finished_at: &str| {
+            let text = format!(r#"{{"Status":"{status}","FinishedAt":"{finished_at}"}}"#);
+            serde_json::from_str::<DescribedState>(&text).unwrap().end()
+        };
+        let time = "2026-11-29T05:45:00.123456789Z";
+        assert_eq!(end("exited", time).unwrap().to_string(), "2026-11-29T05:45:00.123Z");
+        // Of a container that runs again it is the end before.
+        assert_eq!(end("running", time), None);
+        assert_eq!(end("exited", "0001-01-01T00:00:00Z"), None);
+        assert_eq!(end("exited", ""), None);
+    }
 
     #[test]
     fn a_description_with_unknown_fields_is_understood() {

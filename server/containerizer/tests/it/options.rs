@@ -34,6 +34,7 @@ fn spec(bench: &Bench, name: &str, container: Value, command: &Value) -> Contain
         sandbox_mount: "/mnt/mesos/sandbox",
         labels: &labels,
         bounds_cpu: true,
+        dns: &[],
     };
     docker_task::container_spec(&task, around).unwrap()
 }

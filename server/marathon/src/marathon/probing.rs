@@ -1,7 +1,8 @@
 //! Probes: when tasks are asked, whose answers count, and what follows from them (marathon.md §8.8, §6.5).
 //!
 //! Each check of each running instance has a timer of its own. A question that is out has a number; an answer
-//! with another number, or for an earlier run of the instance, changes nothing.
+//! with another number, or for an earlier run of the instance, changes nothing. Every question is answered sooner or
+//! later, and the next one of its check is put only then: however many wait for a turn, there is one of each.
 //!
 //! Compat: the original asks all instances of an app version at the same moments; here an instance is first asked
 //! `min(interval, 5 s)` after it began to run, so that probes are spread and a deployment waits no longer than
@@ -25,9 +26,6 @@ use crate::instance::{Condition, Goal, Instance};
 use crate::run_spec::{HealthCheck, Probe, Prober, ReadinessCheck, RunSpec};
 use crate::snapshot::TaskFailure;
 use crate::timers::Timer;
-
-/// How long an answer may be overdue before the question is put again.
-const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The questions that are out.
 #[derive(Debug, Clone, Default)]
@@ -60,6 +58,11 @@ impl Probes {
         self.checks.insert(id, key.clone());
         self.asked.insert(key, Asked { id, task: task.clone(), at });
         id
+    }
+
+    /// Whether the check of this run has a question out.
+    fn is_out(&self, instance: &InstanceId, check: CheckId, task: &TaskId) -> bool {
+        self.asked.get(&(instance.clone(), check)).is_some_and(|asked| asked.task == *task)
     }
 
     fn forget(&mut self, instance: &InstanceId, check: CheckId) {
@@ -124,14 +127,15 @@ impl Marathon {
         else {
             return;
         };
+        if self.probes.is_out(id, check, &task.id) {
+            return; // Its answer sets the time of the next.
+        }
         let Some(definition) = self.state.definition_of(&instance).cloned() else { return };
         let Some(asks) = Asks::of(&definition.spec, check) else { return };
         if check == CheckId::Readiness && !self.is_readiness_wanted(&instance) {
             return;
         }
         let number = self.probes.ask(id, check, &task.id, self.now);
-        let again = self.now + asks.interval().max(asks.timeout() + PATIENCE);
-        self.timers.arm(again, Timer::Probe(id.clone(), check));
         match asks.endpoint(&definition.spec, task) {
             Some((host, port)) => {
                 let (question, timeout) = (asks.question(), asks.timeout());
@@ -330,13 +334,6 @@ impl<'a> Asks<'a> {
                 check.filter(|check| check.is_by_marathon()).map(Self::Health)
             }
             CheckId::Readiness => spec.readiness_check().map(Self::Readiness),
-        }
-    }
-
-    fn interval(&self) -> Duration {
-        match self {
-            Self::Health(check) => check.interval,
-            Self::Readiness(check) => check.interval,
         }
     }
 

@@ -85,3 +85,89 @@ async fn tls_and_ipv6_are_asked_on_loopback_and_certificates_not_looked_at() {
         assert!(matches!(outcome, Outcome::Failed(_)), "{ip}: {outcome:?}");
     }
 }
+
+/// Commands in it never end.
+#[derive(Debug)]
+struct Hanging;
+
+impl Inside for Hanging {
+    fn run<'a>(
+        &'a self,
+        _name: &'a str,
+        line: &'a [String],
+        _environment: &'a [(String, String)],
+    ) -> futures_util::future::BoxFuture<'a, Result<i64, containerizer::Error>> {
+        match line.first().map(String::as_str) {
+            Some("true") => std::future::ready(Ok(0)).boxed(),
+            Some("fault") => async { panic!("a fault of the engine's client") }.boxed(),
+            _ => std::future::pending().boxed(),
+        }
+    }
+}
+
+/// The same with few turns, each of a moment.
+fn prober(inside: impl Inside) -> (Prober, mpsc::Receiver<Command>) {
+    let (inbox, commands) = mpsc::channel(64);
+    let (tracker, stop) = (TaskTracker::new(), CancellationToken::new());
+    let prober = Prober::new(Arc::new(inside), inbox, tracker, stop);
+    let few = || Arc::new(Semaphore::new(FEW));
+    let turn = Duration::from_millis(50);
+    (Prober { connections: few(), commands: few(), turn, ..prober }, commands)
+}
+
+const FEW: usize = 2;
+
+/// The next answer.
+async fn next(commands: &mut mpsc::Receiver<Command>) -> (u64, Outcome) {
+    let answered = tokio::time::timeout(Duration::from_secs(20), commands.recv()).await;
+    match answered.expect("an answer in time") {
+        Some(Command::Probed { number, outcome, .. }) => (number, outcome),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn command(program: &str) -> Question {
+    Question::Command { line: vec![program.to_owned()], environment: Vec::new() }
+}
+
+#[tokio::test]
+async fn silent_servers_do_not_keep_a_healthy_one_waiting_and_are_counted() {
+    let server = Served::start(200).await;
+    let (prober, mut commands) = prober(NoOp::new());
+    // They accept nothing: the system makes the connection, and nobody answers.
+    let mut silent = Vec::new();
+    for number in 0..3 * FEW as u64 {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        silent.push(listener);
+        prober.ask(Probe { number, ..probe(http(port), Some(Duration::from_secs(3))) });
+    }
+    prober.ask(Probe { number: 100, ..probe(http(server.port), Some(Duration::from_secs(3))) });
+    // The first of the silent ones fails after three seconds.
+    assert_eq!(next(&mut commands).await, (100, Outcome::Answered(200)));
+    let failed = Outcome::Failed("no answer within 3 s".to_owned());
+    for _ in &silent {
+        assert_eq!(next(&mut commands).await.1, failed);
+    }
+}
+
+#[tokio::test]
+async fn commands_that_never_end_keep_no_other_check_from_being_asked() {
+    let (prober, mut commands) = prober(Hanging);
+    for number in 0..5 * FEW as u64 {
+        prober.ask(Probe { number, ..probe(command("sleep"), None) });
+    }
+    prober.ask(Probe { number: 100, ..probe(command("true"), None) });
+    assert_eq!(next(&mut commands).await, (100, Outcome::Exited(0)));
+    prober.ask(Probe { number: 101, ..probe(command("sleep"), Some(Duration::from_millis(10))) });
+    let failed = Outcome::Failed("no answer within 0.01 s".to_owned());
+    assert_eq!(next(&mut commands).await, (101, failed));
+}
+
+#[tokio::test]
+async fn a_question_that_breaks_off_is_answered_too() {
+    let (prober, mut commands) = prober(Hanging);
+    prober.ask(probe(command("fault"), None));
+    let broken = Outcome::NotAsked("the question broke off".to_owned());
+    assert_eq!(next(&mut commands).await, (3, broken));
+}

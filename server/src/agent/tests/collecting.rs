@@ -75,28 +75,36 @@ async fn a_sandbox_is_kept_for_its_time_after_the_end_of_a_task_that_was_long_si
     goes(&old).await;
     assert!(silent.exists(), "it ended just now");
     assert!(lives.exists(), "its task runs");
+    // The time of its folder changes nothing about that.
     make_old(&silent, HOUR);
+    super::super::work_dir::make_sandbox(&old).unwrap();
+    make_old(&old, HOUR);
+    goes(&old).await;
+    assert!(silent.exists(), "it ended just now");
+    agent.stop().await;
+    // Nor does it keep a sandbox; the next process knows as well when the task has ended.
+    let far = SystemTime::UNIX_EPOCH + Duration::from_secs(4_070_908_800);
+    File::open(&silent).unwrap().set_times(FileTimes::new().set_modified(far)).unwrap();
+    let impatient = swept(config(&folder, &master, Engine::NoOp), Duration::from_secs(1));
+    let agent = Running::start(impatient).await;
     goes(&silent).await;
     assert!(!silent.parent().unwrap().parent().unwrap().exists(), "an empty folder is left");
-    assert!(lives.exists(), "its task runs");
     agent.stop().await;
 }
 
 #[tokio::test]
 async fn a_disk_that_fills_up_takes_the_sandboxes_of_ended_tasks_before_their_time() {
-    let Some(disk) = SmallDisk::of_mebibytes(64) else { return };
+    let disk = SmallDisk::of_mebibytes(64);
     let anywhere = TempDir::new().unwrap();
     let master = Master::listen().await;
     let plain = config(&anywhere, &master, Engine::NoOp);
     let on_disk = AgentConfig { work_dir: disk.path().join("work"), ..plain };
     let agent = Running::start(swept(on_disk, HOUR * 24 * 7)).await;
     let (mut connection, _) = master.admit().await;
-    let (ended, lives) = (
-        run(&agent, &mut connection, "ended.1").await,
-        run(&agent, &mut connection, "lives.1").await,
-    );
-    end(&mut connection, "ended.1").await;
-    // Two hours of a week: too young while most of the disk is free.
+    let lives = run(&agent, &mut connection, "lives.1").await;
+    // Of a task that the agent has forgotten. Two hours of a week: too young while most of the disk is free.
+    let ended = lives.with_file_name("ended-two-hours-ago");
+    super::super::work_dir::make_sandbox(&ended).unwrap();
     make_old(&ended, HOUR * 2);
     make_old(&lives, HOUR * 2);
     let marker = ended.with_file_name("older-than-a-week");

@@ -13,11 +13,10 @@ pub(in crate::agent) struct SmallDisk {
 }
 
 impl SmallDisk {
-    /// Mounts one of so many mebibytes; none for a user who may not mount.
-    pub(in crate::agent) fn of_mebibytes(size: u32) -> Option<Self> {
-        if !rustix::process::geteuid().is_root() {
-            return None;
-        }
+    /// Mounts one of so many mebibytes.
+    pub(in crate::agent) fn of_mebibytes(size: u32) -> Self {
+        let is_root = rustix::process::geteuid().is_root();
+        assert!(is_root, "this test mounts a small disk, which only root may: run it as root");
         let folder = TempDir::new().unwrap();
         let options = format!("size={size}m");
         let mounted = Command::new("mount")
@@ -26,7 +25,7 @@ impl SmallDisk {
             .output()
             .unwrap();
         assert!(mounted.status.success(), "{}", String::from_utf8_lossy(&mounted.stderr));
-        Some(Self { folder })
+        Self { folder }
     }
 
     pub(in crate::agent) fn path(&self) -> &Path {

@@ -55,3 +55,40 @@ async fn marathon_asks_over_tls_and_ipv6_and_looks_at_no_certificate() {
         assert_eq!(answer.status, 204, "{host}");
     }
 }
+
+/// Listeners that accept nothing: the system makes the connections, and nobody answers.
+async fn silent(count: usize) -> Vec<TcpListener> {
+    let mut silent = Vec::new();
+    for _ in 0..count {
+        silent.push(TcpListener::bind("127.0.0.1:0").await.unwrap());
+    }
+    silent
+}
+
+#[tokio::test]
+async fn silent_tasks_are_counted_and_keep_nobody_waiting_for_ever() {
+    const AT_ONCE: usize = 3;
+    let server = Served::start(200).await;
+    let silent = silent(3 * AT_ONCE).await;
+    let (orders, questions) = mpsc::unbounded_channel();
+    for (number, listener) in (0..).zip(&silent) {
+        let port = listener.local_addr().unwrap().port();
+        orders.send(ProbeOrder { id: ProbeId(number), ..order(http(), port) }).unwrap();
+    }
+    orders.send(ProbeOrder { id: ProbeId(100), ..order(http(), server.port) }).unwrap();
+    drop(orders);
+    let mut answers = std::pin::pin!(answers(questions, AT_ONCE));
+    let mut failed = 0;
+    let mut healthy = None;
+    while let Some((probe, outcome)) = answers.next().await {
+        match outcome {
+            Outcome::Answered(answer) => healthy = Some((probe, answer.status)),
+            Outcome::Failed(cause) => {
+                assert_eq!(cause, "no answer within 0.3 s");
+                failed += 1;
+            }
+            Outcome::Connected => panic!("HTTP was asked"),
+        }
+    }
+    assert_eq!((failed, healthy), (silent.len(), Some((ProbeId(100), 200))));
+}

@@ -1,15 +1,15 @@
 //! Checks from the first question to the end of the task (mesos.md §5.4).
 
 use model::TaskState;
-use wire::link::{Ping, master_frame};
+use wire::link::{Ping, RunTask, master_frame};
 use wire::mesos::v1;
 use wire::mesos::v1::task_status::Reason;
 
 use super::harness::{Harness, key, launch, state_of, update, updates};
 use crate::check::{CheckKind, Outcome, Probe, Question};
 use crate::container::{FoundContainer, FoundState};
-use crate::fixtures::nginx_task;
-use crate::{Command, Effect};
+use crate::fixtures::{marathon, nginx_task};
+use crate::{Command, Effect, Launch};
 
 /// nginx with an HTTP check: first after 15 s, then every 10 s; 10 s of grace; the second failure ends it.
 fn checked(task: &str) -> v1::TaskInfo {
@@ -113,18 +113,57 @@ fn every_counted_failure_is_told_and_the_last_one_ends_the_task() {
     assert_eq!((last.state(), last.healthy), (v1::TaskState::TaskKilled, Some(false)), "{told:?}");
 }
 
+/// Puts the order to run a task with an id that was used before.
+fn run_again(harness: &mut Harness, info: v1::TaskInfo) -> Launch {
+    let order = RunTask { framework: marathon(), task: info, launch_id: "another".to_owned() };
+    let launch = launch(&harness.answer(master_frame::Body::RunTask(Box::new(order))));
+    harness.apply(Command::ImageReady(launch.task.clone(), launch.container.clone()));
+    harness.apply(Command::ContainerLaunched(
+        launch.task.clone(),
+        launch.container.clone(),
+        super::harness::inspection(),
+    ));
+    launch
+}
+
 #[test]
-fn late_answers_count_for_nothing() {
+fn an_answer_that_had_to_wait_for_its_turn_counts_and_nothing_is_asked_meanwhile() {
     let (mut harness, _) = running(checked("t"));
+    let first = probe(&pass(&mut harness, 15)).unwrap();
+    assert_eq!(probe(&pass(&mut harness, 600)), None, "one question is out");
+    let failed = Outcome::Failed("no answer within 20 s".to_owned());
+    assert_eq!(update(&answer(&mut harness, &first, failed.clone())).status.healthy, Some(false));
+    assert!(answer(&mut harness, &first, failed).is_empty(), "answered twice");
+    harness.acknowledge_head("t");
+    assert!(probe(&pass(&mut harness, 10)).is_some(), "after the interval");
+}
+
+#[test]
+fn a_task_whose_id_was_used_before_is_checked_in_its_own_time() {
+    let (mut harness, container) = running(checked("t"));
+    pass(&mut harness, 5);
+    harness.ended("t", &container, 0);
+    harness.acknowledge_head("t");
+    let again = run_again(&mut harness, checked("t"));
+    // The timer of the run before goes off meanwhile.
+    assert_eq!(probe(&pass(&mut harness, 14)), None);
+    let first = probe(&pass(&mut harness, 1)).expect("the check of the new run");
+    assert_eq!(first.container, again.container);
+}
+
+#[test]
+fn the_answer_of_an_earlier_run_counts_for_nothing() {
+    let (mut harness, container) = running(checked("t"));
     let late = probe(&pass(&mut harness, 15)).unwrap();
-    assert_eq!(probe(&pass(&mut harness, 24)), None);
-    let again = probe(&pass(&mut harness, 1)).unwrap();
+    harness.ended("t", &container, 0);
+    harness.acknowledge_head("t");
+    run_again(&mut harness, checked("t"));
     assert!(answer(&mut harness, &late, Outcome::Answered(503)).is_empty());
-    assert_eq!(
-        update(&answer(&mut harness, &again, Outcome::Connected)).status.healthy,
-        Some(true)
-    );
-    assert!(answer(&mut harness, &again, Outcome::Answered(503)).is_empty(), "answered twice");
+    let first = probe(&pass(&mut harness, 15)).unwrap();
+    assert!(answer(&mut harness, &late, Outcome::Answered(503)).is_empty());
+    answer(&mut harness, &first, Outcome::Answered(200));
+    let snapshot = harness.agent.snapshot();
+    assert_eq!(snapshot.tasks[&key("t")].statuses.last().unwrap().healthy, Some(true));
 }
 
 #[test]

@@ -10,7 +10,7 @@ use crate::fixtures::{nginx_task, settings, shell_task};
 use crate::{Command, Effect, Launch, Settings, TaskKey};
 
 /// The order to start a command among the effects.
-fn process(effects: &[Effect]) -> Launch<ProcessSpec> {
+pub(super) fn process(effects: &[Effect]) -> Launch<ProcessSpec> {
     let launch = effects.iter().find_map(|effect| match effect {
         Effect::LaunchProcess(launch) => Some(Launch::clone(launch)),
         _ => None,
@@ -18,7 +18,7 @@ fn process(effects: &[Effect]) -> Launch<ProcessSpec> {
     launch.unwrap_or_else(|| panic!("no command in {effects:?}"))
 }
 
-fn launched(task: TaskKey, container: ContainerId) -> Command {
+pub(super) fn launched(task: TaskKey, container: ContainerId) -> Command {
     let inspection = Inspection { json: String::new(), addresses: Vec::new() };
     Command::ContainerLaunched(task, container, inspection)
 }

@@ -318,6 +318,9 @@ impl World {
                     self.live().jobs.push_back(Job::Discard(task, container, name));
                 }
                 Effect::FindContainers => self.live().jobs.push_back(Job::Find(Kind::Docker)),
+                Effect::FindEnd(name) => {
+                    self.live().news.push_back(Command::EndFound(name, None));
+                }
                 Effect::FindProcesses => self.live().jobs.push_back(Job::Find(Kind::Process)),
                 Effect::ArmTimer { at, timer } => self.live().timers.push((at, timer)),
                 Effect::Exit(reason) => panic!("the agent ends: {reason}"),

@@ -86,8 +86,7 @@ impl Harness {
     }
 
     pub(super) fn apply(&mut self, command: Command) -> Vec<Effect> {
-        let effects =
-            self.agent.apply(self.now, Timestamp::from_millis(1_700_000_000_000), command);
+        let effects = self.agent.apply(self.now, self.wall(), command);
         for effect in &effects {
             match effect {
                 Effect::Journal(record) => self.journal.push(record.clone()),
@@ -96,6 +95,12 @@ impl Harness {
             }
         }
         effects
+    }
+
+    /// What the clock of the machine shows.
+    pub(super) fn wall(&self) -> Timestamp {
+        let passed = i64::try_from(self.now.as_millis()).unwrap();
+        Timestamp::from_millis(1_700_000_000_000 + passed)
     }
 
     pub(super) fn open(&mut self) -> Vec<Effect> {

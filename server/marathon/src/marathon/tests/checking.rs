@@ -151,23 +151,34 @@ fn nobody_is_killed_in_the_grace_period_or_where_all_failures_are_forgiven() {
 }
 
 #[test]
-fn late_answers_and_answers_for_an_earlier_run_count_for_nothing() {
+fn answers_that_had_to_wait_for_their_turn_count_and_nothing_is_asked_meanwhile() {
+    let mut world = holding();
+    let forgiving = json!({"maxConsecutiveFailures": 0});
+    world.create(app("/a", 1, checked(forgiving))).unwrap();
+    world.settle();
+    world.pass(seconds(5));
+    let first = world.probes.pop().unwrap();
+    world.pass(seconds(600));
+    assert!(world.probes.is_empty(), "one question is out");
+    let outcome = Outcome::Failed("no answer within 20 s".to_owned());
+    world.send(Command::Probed { probe: first.id, outcome });
+    assert_eq!(counts(&world), (0, 1));
+    world.pass(seconds(1));
+    assert_eq!(world.probes.len(), 1, "the interval is long over");
+}
+
+#[test]
+fn answers_for_an_earlier_run_and_second_answers_count_for_nothing() {
     let mut world = holding();
     world.create(app("/a", 1, checked(json!({})))).unwrap();
     world.settle();
     world.pass(seconds(5));
     let late = world.probes.pop().unwrap();
-    // Nobody answers: it is asked again, under another number.
-    world.pass(seconds(25));
-    let again = world.probes.pop().unwrap();
-    assert_ne!(late.id, again.id);
-    world.send(Command::Probed { probe: late.id, outcome: status(200) });
-    assert_eq!(healths(&world), [None], "overtaken");
     let task = world.live_tasks()[0].clone();
     world.set_state(&task, TaskState::Killed);
     world.pass(seconds(1));
     assert_ne!(world.live_tasks(), [task]);
-    world.send(Command::Probed { probe: again.id, outcome: status(200) });
+    world.send(Command::Probed { probe: late.id, outcome: status(200) });
     assert_eq!(healths(&world), [None], "of the run before");
     world.pass(seconds(5));
     let answered = world.probes.pop().unwrap();

@@ -168,6 +168,7 @@ fn kind(entry: &Entry) -> String {
         Entry::FrameworkEnded { framework } => format!("over {framework}"),
         Entry::Left => "left".to_owned(),
         Entry::Booted { boot } => format!("booted {boot}"),
+        Entry::OutOfTime { task, .. } => format!("out of time {task}"),
     }
 }
 
