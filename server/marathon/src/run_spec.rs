@@ -4,6 +4,7 @@
 //! form of Marathon 1.10 (networks instead of `docker.network`, port mappings at the container, defaults
 //! filled in) and holds only what takes effect end to end.
 
+mod check;
 mod constraint;
 mod container;
 mod default_network;
@@ -27,6 +28,7 @@ use std::time::Duration;
 
 use model::{AppId, PathId, Role, Scalar};
 
+pub use check::{Check, ExecCommand, Question};
 pub use constraint::{Constraint, Operator, Pattern};
 pub use container::{
     Container, ContainerNetwork, Networking, Parameter, PortDefinition, PortMapping, Protocol,
@@ -60,6 +62,7 @@ pub struct RunSpec {
     networking: Networking,
     fetch: Vec<Fetch>,
     health_checks: Vec<HealthCheck>,
+    check: Option<Check>,
     readiness_check: Option<ReadinessCheck>,
     env: BTreeMap<String, String>,
     labels: BTreeMap<String, String>,
@@ -148,6 +151,11 @@ impl RunSpec {
     /// Health checks, in the order given.
     pub fn health_checks(&self) -> &[HealthCheck] {
         &self.health_checks
+    }
+
+    /// What the agent asks of its tasks and only tells.
+    pub fn check(&self) -> Option<&Check> {
+        self.check.as_ref()
     }
 
     /// What deployments ask before they count an instance.

@@ -1,5 +1,6 @@
 //! The description of a task that Mesos gets (marathon.md §7, mesos.md §4.5).
 
+mod check;
 mod health_check;
 
 use std::collections::BTreeMap;
@@ -34,6 +35,7 @@ pub fn task_info(launch: &Launch) -> Option<v1::TaskInfo> {
         container: spec.container().map(|it| container(spec, task, it)),
         kill_policy: grace,
         health_check: health_check::of_task(spec, task).map(Box::new),
+        check: check::of_task(spec, task).map(Box::new),
         labels: Some(labels(spec.labels())),
         limits: limits(spec),
         discovery: Some(v1::DiscoveryInfo {

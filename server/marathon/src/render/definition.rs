@@ -27,6 +27,7 @@ pub fn definition(spec: &RunSpec) -> App {
         args,
         backoff_factor: spec.backoff().factor,
         backoff_seconds: spec.backoff().initial.as_secs(),
+        check: spec.check().map(super::check::check),
         cmd,
         constraints: spec.constraints().iter().map(constraint).collect(),
         container: spec.container().map(|it| container(spec, it)),

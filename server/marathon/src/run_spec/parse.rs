@@ -1,5 +1,6 @@
 //! From what was posted to a run spec: schema, old forms, rules, defaults.
 
+mod check;
 mod constraints;
 mod docker;
 mod fetch;
@@ -58,6 +59,8 @@ fn assemble(posted: &PostedApp, found: &mut Violations) -> RunSpec {
     let names = environment::declared(&networking).into_iter().map(|(_, name)| name);
     let ports = health::Ports { count: names.len(), names: names.flatten().collect() };
     let health_checks = health::health_checks(posted, &ports, found);
+    let has_image = posted.container.as_ref().is_some_and(|it| is_docker(it.kind.as_deref()));
+    let check = check::parse(posted, has_image, &ports, found);
     let readiness_check = health::readiness_check(posted, &ports, found);
     let selection = posted.kill_selection.as_deref().and_then(KillSelection::from_name);
     let spec = RunSpec {
@@ -72,6 +75,7 @@ fn assemble(posted: &PostedApp, found: &mut Violations) -> RunSpec {
         constraints: constraints::parse(posted.constraints.as_deref().unwrap_or_default(), found),
         fetch: fetch::parse(posted, found),
         health_checks,
+        check,
         readiness_check,
         networking,
         env: env_of(posted),

@@ -3,6 +3,7 @@
 //! A definition that breaks these is "Invalid JSON" in the original, before any rule is looked at.
 //! Source: marathon.md §6.1-§6.3 (the RAML types of the original).
 
+mod check;
 mod health;
 
 use std::fmt::Display;
@@ -78,6 +79,9 @@ pub(super) fn check(posted: &PostedApp) -> Result<(), Refusal> {
         check_container(&mut found, container);
     }
     health::check(&mut found, posted);
+    if let Some(given) = &posted.check {
+        check::check(&mut found, given);
+    }
     found.or_schema()
 }
 

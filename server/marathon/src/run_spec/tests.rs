@@ -1,6 +1,7 @@
 //! What is accepted, what is refused and with which words; how definitions change over time.
 
 mod catalogue;
+mod check;
 mod docker;
 mod fetch;
 mod guide;

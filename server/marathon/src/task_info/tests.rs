@@ -92,6 +92,48 @@ fn the_check_of_mesos_asks_the_container_at_its_own_port() {
 }
 
 #[test]
+fn the_plain_check_of_a_command_asks_its_own_port_and_judges_nothing() {
+    let described = |check: Value| {
+        let posted = json!({"id": "/a", "cmd": "sleep 1", "check": check,
+            "portDefinitions": [{"port": 10_000}, {"port": 10_001}]});
+        let info = task_info(&launch(posted, &[31_030, 31_500])).unwrap();
+        assert_eq!(info.health_check, None);
+        serde_json::to_value(info.check).unwrap()
+    };
+    assert_eq!(
+        described(json!({"http": {"portIndex": 1, "path": "/up"}, "delaySeconds": 1,
+            "intervalSeconds": 2, "timeoutSeconds": 3})),
+        json!({"type": "HTTP", "delay_seconds": 1.0, "interval_seconds": 2.0,
+            "timeout_seconds": 3.0, "http": {"port": 31_500, "path": "/up"}})
+    );
+    let times = json!({"delay_seconds": 15.0, "interval_seconds": 60.0, "timeout_seconds": 20.0});
+    for (check, kind, expected) in [
+        (json!({"http": {}}), "HTTP", json!({"http": {"port": 31_030}})),
+        (json!({"http": {"port": 80}}), "HTTP", json!({"http": {"port": 80}})),
+        (json!({"tcp": {}}), "TCP", json!({"tcp": {"port": 31_030}})),
+        (
+            json!({"exec": {"command": {"shell": "test -e up"}}}),
+            "COMMAND",
+            json!({"command": {"command": {"shell": true, "value": "test -e up"}}}),
+        ),
+        // As with tasks, the agent takes the first argument for what the program is called.
+        (
+            json!({"exec": {"command": {"argv": ["test", "-e", "up"]}}}),
+            "COMMAND",
+            json!({"command": {"command":
+                {"shell": false, "value": "test", "arguments": ["test", "-e", "up"]}}}),
+        ),
+    ] {
+        let mut wanted = times.clone();
+        let members = wanted.as_object_mut().unwrap();
+        members.insert("type".to_owned(), kind.into());
+        members.extend(expected.as_object().unwrap().clone());
+        assert_eq!(described(check.clone()), wanted, "{check}");
+    }
+    assert_eq!(described(Value::Null), Value::Null);
+}
+
+#[test]
 fn a_bridge_task_is_described_as_mesos_wants_it() {
     let info = task_info(&launch(nginx(), &[31_030, 31_500])).unwrap();
     assert_eq!(info.name, "nginx.web");
