@@ -41,8 +41,8 @@ fn context(launch: &Launch, task: &Task) -> BTreeMap<String, String> {
     .into_iter()
     .map(|(name, value)| (name.to_owned(), value))
     .collect();
-    if let Some(container) = spec.container() {
-        variables.insert("MARATHON_APP_DOCKER_IMAGE".to_owned(), container.image.clone());
+    if let Some(docker) = spec.docker() {
+        variables.insert("MARATHON_APP_DOCKER_IMAGE".to_owned(), docker.image.clone());
     }
     let length = |text: &str| text.encode_utf16().count();
     let fits =

@@ -31,8 +31,8 @@ use model::{AppId, PathId, Role, Scalar};
 pub use check::{Check, ExecCommand, Question};
 pub use constraint::{Constraint, Operator, Pattern};
 pub use container::{
-    Container, ContainerNetwork, Networking, Parameter, PortDefinition, PortMapping, Protocol,
-    Volume,
+    Container, ContainerNetwork, Docker, Networking, Parameter, PortDefinition, PortMapping,
+    Protocol, Volume,
 };
 pub use default_network::name_networks;
 pub use fetch::Fetch;
@@ -81,7 +81,7 @@ pub struct RunSpec {
 pub enum Command {
     /// `cmd`: run by `/bin/sh -c`.
     Shell(String),
-    /// `args`: handed to the image's entrypoint; without a container the first is the program.
+    /// `args`: handed to the image's entrypoint; without an image the first is the program.
     Arguments(Vec<String>),
     /// Neither: the image's own command.
     OfImage,
@@ -138,9 +138,14 @@ impl RunSpec {
         self.constraints.iter().any(|one| matches!(one.operator, Operator::GroupBy(_)))
     }
 
-    /// Image and engine options; none of an app whose command runs without a container.
+    /// What surrounds the command; nothing of an app that says nothing of it.
     pub fn container(&self) -> Option<&Container> {
         self.container.as_ref()
+    }
+
+    /// Image and engine options; none of an app whose command the agent runs itself.
+    pub fn docker(&self) -> Option<&Docker> {
+        self.container.as_ref()?.docker.as_ref()
     }
 
     /// Network mode with its ports.

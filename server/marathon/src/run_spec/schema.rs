@@ -173,7 +173,8 @@ fn check_container(found: &mut Violations, container: &PostedContainer) {
         found.check(parameter.key.is_none(), format!("{path}/key"), missing("key"));
         found.check(parameter.value.is_none(), format!("{path}/value"), missing("value"));
     }
-    let no_image = docker.image.is_none();
+    let is_mesos = container.kind.as_deref().is_some_and(|kind| kind.eq_ignore_ascii_case("MESOS"));
+    let no_image = docker.image.is_none() && !is_mesos;
     found.check(no_image, "/container/docker/image", "'image' is undefined on object");
     if let Some(network) = &docker.network {
         let networks = ["BRIDGE", "HOST", "USER", "NONE"];

@@ -6,6 +6,7 @@ mod docker;
 mod fetch;
 mod guide;
 mod health;
+mod mesos;
 mod properties;
 mod resource_limits;
 mod updates;

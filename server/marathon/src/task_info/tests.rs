@@ -175,6 +175,25 @@ fn a_command_without_a_container_names_its_program() {
 }
 
 #[test]
+fn a_command_of_type_mesos_takes_its_volumes_along_and_nothing_else() {
+    let posted = json!({"id": "/a", "args": ["sleep", "1"], "container": {"type": "MESOS", "volumes": [
+        {"containerPath": "data", "hostPath": "/srv/data", "mode": "RO"},
+        {"containerPath": "/opt/own", "hostPath": "own", "mode": "RW"}]}});
+    let launch = launch(posted, &[31_000]);
+    let info = task_info(&launch).unwrap();
+    let command = info.command.as_ref().unwrap();
+    assert_eq!((command.shell, command.value.as_deref()), (Some(false), Some("sleep")));
+    assert_eq!(
+        serde_json::to_value(&info.container).unwrap(),
+        json!({"type": "MESOS", "volumes": [
+            {"mode": "RO", "container_path": "data", "host_path": "/srv/data"},
+            {"mode": "RW", "container_path": "/opt/own", "host_path": "own"}]})
+    );
+    let variables = environment::variables(&launch, launch.instance.task.as_ref().unwrap());
+    assert_eq!(variables.get("MARATHON_APP_DOCKER_IMAGE"), None);
+}
+
+#[test]
 fn the_environment_names_the_app_its_ports_and_its_labels() {
     let launch = launch(nginx(), &[31_030, 31_500]);
     let variables = environment::variables(&launch, launch.instance.task.as_ref().unwrap());

@@ -306,7 +306,10 @@ fn members_without_effect_are_refused_by_name() {
         (json!({"gpus": 1}), "/"),
         (docker(json!({"pullConfig": {"secret": "a"}})), "/container/docker/pullConfig"),
         (docker(json!({"credential": {"principal": "a"}})), "/container/docker/credential"),
-        (json!({"container": {"type": "MESOS", "docker": {"image": "a"}}}), "/container/type"),
+        (
+            json!({"container": {"type": "MESOS", "docker": {"image": "a"}}, "networks": [{"mode": "host"}]}),
+            "/container/type",
+        ),
         (
             json!({"container": {"docker": {"image": "a", "network": "USER"}}, "networks": null}),
             "/networks",
