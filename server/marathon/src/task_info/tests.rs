@@ -40,6 +40,7 @@ fn launch(posted: Value, ports: &[u16]) -> Launch {
     Launch {
         instance: Arc::new(instance),
         definition: Arc::new(VersionedRunSpec::new(spec, version)),
+        env_vars_prefix: Arc::from(""),
     }
 }
 
@@ -219,6 +220,25 @@ fn the_environment_names_the_app_its_ports_and_its_labels() {
     for (name, value) in expected {
         assert_eq!(variables.get(name).map(String::as_str), Some(value), "{name}");
     }
+}
+
+#[test]
+fn a_prefix_stands_before_the_host_and_the_ports_and_nothing_else() {
+    let plain = launch(nginx(), &[31_030, 31_500]);
+    let prefixed = Launch { env_vars_prefix: Arc::from("EKIDEN_"), ..plain.clone() };
+    let variables =
+        |launch: &Launch| environment::variables(launch, launch.instance.task.as_ref().unwrap());
+    let mut expected = variables(&plain);
+    // The app's own variable stays what it is called.
+    expected.insert("EKIDEN_HOST".to_owned(), "10.0.0.11".to_owned());
+    for name in ["PORT", "PORTS", "PORT0", "PORT1", "PORT_80", "PORT_31500", "PORT_HTTP"] {
+        let value = expected.remove(name).unwrap();
+        expected.insert(format!("EKIDEN_{name}"), value);
+    }
+    assert_eq!(expected["HOST"], "mine");
+    assert_eq!(variables(&prefixed), expected);
+    let sent = task_info(&prefixed).unwrap().command.unwrap().environment.unwrap().variables;
+    assert!(sent.iter().any(|variable| variable.name == "EKIDEN_PORT0"));
 }
 
 #[test]
