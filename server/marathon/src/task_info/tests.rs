@@ -315,6 +315,87 @@ fn a_task_in_a_named_network_is_reached_by_host_ports_and_by_its_own() {
     assert_eq!(crate::render::task(&launch.instance).unwrap().ports, [31_500]);
 }
 
+/// The ports of the task's discovery.
+fn discovered(posted: Value, ports: &[u16]) -> Value {
+    let info = task_info(&launch(posted, ports)).unwrap();
+    serde_json::to_value(info.discovery.unwrap().ports.unwrap()).unwrap()["ports"].clone()
+}
+
+/// One port of a task's discovery, with its labels in their order.
+fn port(number: u16, name: Option<&str>, protocol: &str, labels: &[(&str, &str)]) -> Value {
+    let labels: Vec<Value> =
+        labels.iter().map(|(key, value)| json!({"key": key, "value": value})).collect();
+    let mut port = json!({"number": number, "protocol": protocol, "labels": {"labels": labels}});
+    if let Some(name) = name {
+        port["name"] = name.into();
+    }
+    port
+}
+
+#[test]
+fn discovery_tells_each_ports_own_labels_and_where_it_is_reached() {
+    let mappings = json!([
+        {"containerPort": 80, "name": "http", "labels": {"VIP_0": "/web:80", "zone": "a"}},
+        {"containerPort": 53, "hostPort": 0, "protocol": "udp,tcp", "labels": {"a": "b"}},
+        {"containerPort": 81},
+    ]);
+    let app = |network: Value| {
+        json!({"id": "/a", "networks": [network],
+            "container": {"docker": {"image": "busybox"}, "portMappings": mappings}})
+    };
+    let host = ("network-scope", "host");
+    let [network, scope] = [("network-name", "blue"), ("network-scope", "container")];
+    assert_eq!(
+        discovered(app(json!({"name": "blue"})), &[0, 31_500, 0]),
+        json!([
+            port(80, Some("http"), "tcp", &[("VIP_0", "/web:80"), network, scope, ("zone", "a")]),
+            port(31_500, None, "udp", &[("a", "b"), host]),
+            port(31_500, None, "tcp", &[("a", "b"), host]),
+            port(81, None, "tcp", &[network, scope]),
+        ])
+    );
+    assert_eq!(
+        discovered(app(json!({"mode": "container/bridge"})), &[31_001, 31_500, 31_002]),
+        json!([
+            port(31_001, Some("http"), "tcp", &[("VIP_0", "/web:80"), host, ("zone", "a")]),
+            port(31_500, None, "udp", &[("a", "b"), host]),
+            port(31_500, None, "tcp", &[("a", "b"), host]),
+            port(31_002, None, "tcp", &[host]),
+        ])
+    );
+    let definitions = json!({"id": "/a", "cmd": "sleep 1", "portDefinitions": [
+        {"port": 0, "name": "x", "protocol": "udp", "labels": {"a": "b"}}, {"port": 0}]});
+    assert_eq!(
+        discovered(definitions, &[31_001, 31_002]),
+        json!([
+            port(31_001, Some("x"), "udp", &[("a", "b"), host]),
+            port(31_002, None, "tcp", &[host]),
+        ])
+    );
+}
+
+#[test]
+fn a_port_of_a_container_mapped_by_transport_is_published_and_told_twice() {
+    let posted = json!({"id": "/a", "networks": [{"mode": "container/bridge"}],
+        "container": {"docker": {"image": "busybox"}, "portMappings": [
+            {"containerPort": 53, "hostPort": 31_053, "protocol": "tcp"},
+            {"containerPort": 53, "hostPort": 31_053, "protocol": "udp"}]}});
+    let info = task_info(&launch(posted.clone(), &[31_053, 31_053])).unwrap();
+    let json = serde_json::to_value(&info).unwrap();
+    assert_eq!(
+        json["container"]["docker"]["port_mappings"],
+        json!([{"host_port": 31053, "container_port": 53, "protocol": "tcp"},
+            {"host_port": 31053, "container_port": 53, "protocol": "udp"}])
+    );
+    let ranges = json["resources"].as_array().unwrap().iter().find(|one| one["name"] == "ports");
+    assert_eq!(ranges.unwrap()["ranges"]["range"], json!([{"begin": 31053, "end": 31053}]));
+    let host = ("network-scope", "host");
+    assert_eq!(
+        discovered(posted, &[31_053, 31_053]),
+        json!([port(31_053, None, "tcp", &[host]), port(31_053, None, "udp", &[host])])
+    );
+}
+
 #[test]
 fn labels_become_variables_unless_they_are_too_long() {
     let posted = json!({"id": "/a", "container": {"docker": {"image": "busybox"}}, "labels": {
