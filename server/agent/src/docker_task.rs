@@ -19,6 +19,9 @@ use wire::mesos::v1::{CommandInfo, ContainerInfo, TaskInfo, value};
 use crate::container::{ContainerSpec, Network, Protocol, PublishedPort};
 use crate::engine_options::EngineOptions;
 
+/// The names of the `docker run` options that a task may give as parameters.
+pub use parameters::CARRIED_OUT as PARAMETERS;
+
 /// Why a task cannot run here.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
