@@ -72,6 +72,18 @@ fn cgroups(data: &Path) -> Vec<PathBuf> {
     parents.filter(|parent| parent.exists()).collect()
 }
 
+/// Mounts in any process's view of the file system whose source or place contains `name`, each with its process.
+pub fn mounts_of(name: &str) -> Vec<String> {
+    let tables = entries(Path::new("/proc")).into_iter().map(|process| process.join("mountinfo"));
+    let mut found = Vec::new();
+    for table in tables {
+        let text = fs::read_to_string(&table).unwrap_or_default();
+        let lines = text.lines().filter(|line| line.contains(name));
+        found.extend(lines.map(|line| format!("{}: {line}", table.display())));
+    }
+    found
+}
+
 /// What there is of commands: processes, executors, folders, cgroups and mounts.
 pub fn left(data: &Path) -> Vec<String> {
     let mut left: Vec<String> = Vec::new();

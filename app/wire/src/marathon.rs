@@ -7,6 +7,7 @@
 //! Source: d2iq-archive/marathon: docs/docs/rest-api/public/api/v2/types/*.raml.
 
 mod app;
+mod check;
 mod container;
 mod deployment;
 mod error;
@@ -22,6 +23,10 @@ mod task;
 pub use app::{
     App, AppResponse, Apps, DeploymentRef, PortDefinition, TaskFailure, UnreachableStrategy,
     UnreachableWindow, UpgradeStrategy, VersionInfo, Versions,
+};
+pub use check::{
+    Check, CheckResult, CommandCheckResult, ExecCheck, ExecCommand, HttpCheck, HttpCheckResult,
+    PostedCheck, PostedExecCheck, PostedHttpCheck, PostedTcpCheck, TcpCheck, TcpCheckResult,
 };
 pub use container::{Container, Docker, Network, Parameter, PortMapping, Volume};
 pub use deployment::{

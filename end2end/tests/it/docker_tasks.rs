@@ -1,4 +1,4 @@
-//! Docker tasks through Marathon, read back from the engine: volumes, environment, ports, options, failures.
+//! Docker tasks through Marathon, read back from the engine: volumes, environment, options, failures.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -13,13 +13,17 @@ use end2end::{
 };
 use serde_json::{Value, json};
 
-const IMAGE: &str = "docker.io/busybox";
+pub(super) const IMAGE: &str = "docker.io/busybox";
 
 /// Posts an app and waits until it runs; its one task and its container.
 async fn run(cluster: &Cluster, app: &Value) -> Result<(Value, Container)> {
     send("POST", &cluster.marathon("/v2/apps"), app).await?.expect(201)?;
-    let id = app["id"].as_str().context("the app has no id")?.trim_start_matches('/');
-    let mut settled = cluster.settled(id, 1).await?;
+    running(cluster, app["id"].as_str().context("the app has no id")?).await
+}
+
+/// Waits until an app runs; its one task and its container.
+pub(super) async fn running(cluster: &Cluster, id: &str) -> Result<(Value, Container)> {
+    let mut settled = cluster.settled(id.trim_start_matches('/'), 1).await?;
     let task = settled["tasks"][0].take();
     let name = task["id"].as_str().context("the task has no id")?.to_owned();
     let all = cluster.containers().await?;
@@ -28,7 +32,7 @@ async fn run(cluster: &Cluster, app: &Value) -> Result<(Value, Container)> {
 }
 
 /// An app that sleeps, with the members of `more` besides.
-fn sleeper(id: &str, more: &Value) -> Value {
+pub(super) fn sleeper(id: &str, more: &Value) -> Value {
     let mut app = json!({
         "id": id, "cmd": "sleep 600", "cpus": 0.1, "mem": 32, "instances": 1,
         "container": {"type": "DOCKER", "docker": {"image": IMAGE}},
@@ -120,124 +124,6 @@ async fn a_containers_environment_is_the_list_and_nothing_else() -> Result<()> {
         found.into_iter().map(|(name, value)| (name, value.to_owned())).collect();
     ensure!(found == expected, "\nfound    {found:?}\nexpected {expected:?}");
     Ok(())
-}
-
-/// What an app asks of its ports, and what the engine has to show: `-` for no mapping, `?` for any number of the offer.
-struct PortCase {
-    id: &'static str,
-    asks: Value,
-    /// By port and protocol in the container, the port on the agent.
-    shows: &'static [(&'static str, &'static str)],
-}
-
-fn port_cases(network: &str) -> Vec<PortCase> {
-    let bridge = |mapping: Value| {
-        json!({"networks": [{"mode": "container/bridge"}],
-            "container": {"docker": {"image": IMAGE}, "portMappings": [mapping]}})
-    };
-    let named = |mapping: Value| {
-        json!({"networks": [{"mode": "container", "name": network}],
-            "container": {"docker": {"image": IMAGE}, "portMappings": [mapping]}})
-    };
-    let old = |kind: &str, mapping: Value| {
-        json!({"ipAddress": if kind == "USER" { json!({"networkName": network}) } else { Value::Null },
-            "container": {"docker": {"image": IMAGE, "network": kind, "portMappings": [mapping]}}})
-    };
-    let case = |id, asks, shows| PortCase { id, asks, shows };
-    vec![
-        case("bridge-absent", bridge(json!({"containerPort": 80})), &[("80/tcp", "?")]),
-        case(
-            "bridge-zero",
-            bridge(json!({"containerPort": 81, "hostPort": 0})),
-            &[("81/tcp", "?")],
-        ),
-        case(
-            "bridge-fixed-udp",
-            bridge(json!({"containerPort": 53, "hostPort": 31053, "protocol": "udp"})),
-            &[("53/udp", "31053")],
-        ),
-        case(
-            "bridge-both",
-            bridge(json!({"containerPort": 54, "hostPort": 31054, "protocol": "udp,tcp",
-                "name": "dns", "labels": {"a": "b"}, "servicePort": 10054})),
-            &[("54/udp", "31054"), ("54/tcp", "31054")],
-        ),
-        case(
-            "bridge-same",
-            bridge(json!({"containerPort": 0, "hostPort": 31055})),
-            &[("31055/tcp", "31055")],
-        ),
-        case(
-            "bridge-old",
-            old("BRIDGE", json!({"containerPort": 83, "hostPort": 31056})),
-            &[("83/tcp", "31056")],
-        ),
-        case("named-absent", named(json!({"containerPort": 80})), &[]),
-        case("named-zero", named(json!({"containerPort": 80, "hostPort": 0})), &[("80/tcp", "?")]),
-        case(
-            "named-fixed",
-            named(json!({"containerPort": 80, "hostPort": 31057})),
-            &[("80/tcp", "31057")],
-        ),
-        case(
-            "named-old",
-            old("USER", json!({"containerPort": 80, "hostPort": 31058})),
-            &[("80/tcp", "31058")],
-        ),
-        case("host-any", json!({"portDefinitions": [{"port": 0}]}), &[]),
-        case(
-            "host-required",
-            json!({"portDefinitions": [{"port": 31059, "name": "x", "protocol": "udp,tcp"}], "requirePorts": true}),
-            &[],
-        ),
-        case("host-old", json!({"ports": [31060], "requirePorts": true}), &[]),
-    ]
-}
-
-async fn shows_its_ports(cluster: &Cluster, case: &PortCase) -> Result<()> {
-    let (task, container) = run(cluster, &sleeper(&format!("/{}", case.id), &case.asks)).await?;
-    let bindings =
-        container.at("/HostConfig/PortBindings").as_object().cloned().unwrap_or_default();
-    ensure!(bindings.len() == case.shows.len(), "published: {bindings:?}");
-    for (port, wanted) in case.shows {
-        let bound =
-            &bindings.get(*port).with_context(|| format!("{port} is not in {bindings:?}"))?[0];
-        ensure!(bound["HostIp"] == task["host"], "{bound}, and the agent is {}", task["host"]);
-        ensure!(*wanted == "?" || bound["HostPort"] == *wanted, "{bound}, not {wanted}");
-        ensure!(bound["HostPort"] == json!(task["ports"][0].to_string()), "{bound}: {task}");
-    }
-    let environment = container.environment();
-    let wanted =
-        if case.id == "named-absent" { "80".to_owned() } else { task["ports"][0].to_string() };
-    ensure!(environment.get("PORT0").copied() == Some(wanted.as_str()), "{environment:?}");
-    let definition = cluster.app(case.id).await?;
-    let service = definition["portDefinitions"][0]["port"]
-        .as_u64()
-        .or_else(|| definition["container"]["portMappings"][0]["servicePort"].as_u64());
-    ensure!(service.is_some_and(|port| port >= 10_000), "service port {service:?}");
-    if case.id.contains("required") || case.id == "host-old" {
-        ensure!(json!(service) == task["ports"][0], "{service:?}: {task}");
-    }
-    delete(&cluster.marathon(&format!("/v2/apps/{}", case.id))).await?.expect(200)?;
-    Ok(())
-}
-
-#[tokio::test]
-async fn every_combination_of_ports_is_published_on_the_agents_address() -> Result<()> {
-    let cluster = Cluster::start(1).await?;
-    let network = format!("ekiden-{}", std::process::id());
-    docker(&["network", "create", &network]).await?;
-    let mut outcome = Ok(());
-    for case in port_cases(&network) {
-        outcome = shows_its_ports(&cluster, &case).await.context(case.id);
-        if outcome.is_err() {
-            break;
-        }
-    }
-    let id = cluster.id()?;
-    end2end::containers::remove_labelled(end2end::containers::CLUSTER_LABEL, &id);
-    docker(&["network", "rm", &network]).await?;
-    outcome
 }
 
 /// The last failure of an app that cannot stay up.

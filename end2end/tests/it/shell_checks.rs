@@ -133,3 +133,56 @@ async fn a_commands_tcp_check_reaches_the_hosts_network() -> Result<()> {
     ensure!(last.is_some_and(|last| last["healthy"] == true), "{tasks}");
     Ok(())
 }
+
+/// The `check` of an app says what it finds and judges nothing: the task that answers badly stays.
+#[tokio::test]
+async fn what_a_plain_check_finds_is_shown_with_its_task() -> Result<()> {
+    let cluster = Cluster::start_with(1, &["--containerizers=mesos"]).await?;
+    let line = SERVER.replace("$HOST:", "127.0.0.1:");
+    let times = json!({"intervalSeconds": 1, "timeoutSeconds": 5, "delaySeconds": 0});
+    let cases = [
+        (
+            "plain-http",
+            json!({"http": {"path": "/good"}}),
+            json!({"http": {"statusCode": 200}}),
+            json!({"http": {"statusCode": 404}}),
+        ),
+        (
+            "plain-exec",
+            json!({"exec": {"command": {"shell": "test -e good || exit 7"}}}),
+            json!({"command": {"exitCode": 0}}),
+            json!({"command": {"exitCode": 7}}),
+        ),
+        (
+            "plain-argv",
+            json!({"exec": {"command": {"argv": ["test", "-e", "good"]}}}),
+            json!({"command": {"exitCode": 0}}),
+            json!({"command": {"exitCode": 1}}),
+        ),
+    ];
+    for (id, asks, good, bad) in &cases {
+        let mut check = times.clone();
+        if let (Value::Object(check), Value::Object(asks)) = (&mut check, asks) {
+            check.extend(asks.clone());
+        }
+        let app = json!({"id": id, "cmd": line, "cpus": 0.05, "mem": 32, "check": check,
+            "portDefinitions": [{"port": 0}]});
+        send("POST", &cluster.marathon("/v2/apps"), &app).await?.expect(201)?;
+        let finds = async |wanted: &Value| {
+            until(&format!("`{id}` finds {wanted}"), LIMIT, async || {
+                let app = cluster.app(id).await?;
+                ensure!(app["tasks"][0]["checkResult"] == *wanted, "{app}");
+                ensure!(app["tasksHealthy"] == 0 && app["tasksUnhealthy"] == 0, "{app}");
+                Ok(app["tasks"][0]["id"].clone())
+            })
+            .await
+        };
+        let task = finds(good).await?;
+        let name = task.as_str().context("no task id")?;
+        std::fs::remove_file(sandbox(&cluster, name)?.join("good"))?;
+        ensure!(finds(bad).await? == task, "`{id}` was replaced");
+        delete(&cluster.marathon(&format!("/v2/apps/{id}"))).await?.expect(200)?;
+    }
+    cluster.idle().await?;
+    commands::nothing_is_left(cluster.data()).await
+}

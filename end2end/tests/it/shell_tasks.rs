@@ -170,3 +170,47 @@ async fn an_agents_machine_that_dies_takes_its_commands_with_it() -> Result<()> 
     cluster.idle().await?;
     commands::nothing_is_left(cluster.data()).await
 }
+
+#[tokio::test]
+async fn a_command_with_volumes_reads_and_writes_the_hosts_folders_and_leaves_no_mount()
+-> Result<()> {
+    let cluster = Cluster::start_with(1, &["--containerizers=mesos"]).await?;
+    let folder = TempDir::with_prefix("ekiden-volumes-")?;
+    let (given, taken) = (folder.path().join("given"), folder.path().join("taken"));
+    for folder in [&given, &taken] {
+        fs::create_dir(folder)?;
+    }
+    fs::write(given.join("text"), "from the host")?;
+    let line = "cat in/text > out/text; (echo no > in/new) 2> out/refused; touch out/done; exec sleep 1000";
+    let app = json!({"id": "/volumes", "cmd": line, "cpus": 0.01, "mem": 16,
+        "container": {"type": "MESOS", "volumes": [
+            {"containerPath": "in", "hostPath": given, "mode": "RO"},
+            {"containerPath": "out", "hostPath": taken, "mode": "RW"}]}});
+    send("POST", &cluster.marathon("/v2/apps"), &app).await?.expect(201)?;
+    let settled = cluster.settled("volumes", 1).await?;
+    ensure!(settled["container"] == app["container"], "{settled}");
+    until("the command has written", Duration::from_secs(30), async || {
+        ensure!(taken.join("done").exists(), "it has not");
+        Ok(())
+    })
+    .await?;
+    ensure!(fs::read_to_string(taken.join("text"))? == "from the host", "another text");
+    let refused = fs::read_to_string(taken.join("refused"))?;
+    ensure!(refused.contains("Read-only file system"), "{refused:?}");
+    ensure!(!given.join("new").exists(), "it has written into a read-only folder");
+    let name = folder.path().file_name().context("a folder without a name")?.to_string_lossy();
+    ensure!(commands::mounts_of(&name).len() >= 2, "nothing is mounted while it runs");
+
+    delete(&cluster.marathon("/v2/apps/volumes")).await?.expect(200)?;
+    cluster.idle().await?;
+    commands::nothing_is_left(cluster.data()).await?;
+    until("nothing is mounted", Duration::from_secs(30), async || {
+        let mounts = commands::mounts_of(&name);
+        ensure!(mounts.is_empty(), "{mounts:?}");
+        Ok(())
+    })
+    .await?;
+    ensure!(fs::read_to_string(given.join("text"))? == "from the host", "the host's file changed");
+    ensure!(taken.join("done").exists(), "what was written is gone");
+    Ok(())
+}

@@ -20,6 +20,9 @@ use crate::container::{ContainerSpec, Network, Protocol, PublishedPort};
 use crate::engine_options::EngineOptions;
 use crate::network_dns::{self, NetworkDns};
 
+/// The names of the `docker run` options that a task may give as parameters.
+pub use parameters::CARRIED_OUT as PARAMETERS;
+
 /// Why a task cannot run here.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {

@@ -7,7 +7,7 @@ use model::{
     AgentId, AppId, FrameworkId, InstanceId, OfferId, RequestId, TaskId, TaskState, Timestamp,
 };
 
-use crate::health::{Outcome, ProbeId};
+use crate::health::{CheckResult, Outcome, ProbeId};
 use crate::identity::DeploymentId;
 use crate::offer::Offer;
 use crate::run_spec::RunSpec;
@@ -186,6 +186,8 @@ pub struct StatusUpdate {
     pub uuid: Option<Arc<[u8]>>,
     /// What Mesos' health check says.
     pub healthy: Option<bool>,
+    /// What the task's plain check last found.
+    pub check: Option<CheckResult>,
     /// Addresses of the container.
     pub addresses: Vec<IpAddr>,
     /// When its agent became unreachable.

@@ -84,6 +84,8 @@ pub struct Launch {
     pub instance: Arc<Instance>,
     /// The definition that it runs.
     pub definition: Arc<VersionedRunSpec>,
+    /// What the names of `HOST` and of the ports' variables begin with.
+    pub env_vars_prefix: Arc<str>,
 }
 
 /// The answer to a request.

@@ -22,8 +22,8 @@ pub(crate) fn of_port_name(spec: &RunSpec, task: &Task, name: &str) -> Option<(S
 }
 
 /// Where the agent asks, beside the task: the container's own port where it has a network of its own.
-pub(crate) fn beside_task(spec: &RunSpec, task: &Task, check: &HealthCheck) -> Option<u16> {
-    match port_of(check)? {
+pub(crate) fn beside_task(spec: &RunSpec, task: &Task, port: CheckPort) -> Option<u16> {
+    match port {
         CheckPort::Number(number) => Some(number),
         CheckPort::Index(index) => {
             let index = index as usize;
@@ -35,7 +35,7 @@ pub(crate) fn beside_task(spec: &RunSpec, task: &Task, check: &HealthCheck) -> O
     }
 }
 
-fn port_of(check: &HealthCheck) -> Option<CheckPort> {
+pub(crate) fn port_of(check: &HealthCheck) -> Option<CheckPort> {
     match &check.probe {
         Probe::Http { port, .. } | Probe::Tcp { port, .. } => Some(*port),
         Probe::Command(_) => None,

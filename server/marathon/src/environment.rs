@@ -1,6 +1,7 @@
 //! The environment of a task (marathon.md §7).
 //!
-//! Precedence, weakest first: generated context, generated ports and host, the app's own `env`.
+//! Precedence, weakest first: generated context, generated ports and host, the app's own `env`. `--env_vars_prefix` goes before
+//! the names of the second kind alone.
 
 use std::collections::BTreeMap;
 
@@ -18,8 +19,10 @@ const MAX_LABEL_NAME: usize = 493;
 pub(crate) fn variables(launch: &Launch, task: &Task) -> BTreeMap<String, String> {
     let spec = &launch.definition.spec;
     let mut variables = context(launch, task);
-    variables.insert("HOST".to_owned(), task.host.to_string());
-    add_ports(&mut variables, spec, &ports::effective(spec.networking(), task));
+    let mut of_place = BTreeMap::from([("HOST".to_owned(), task.host.to_string())]);
+    add_ports(&mut of_place, spec, &ports::effective(spec.networking(), task));
+    let prefix = &launch.env_vars_prefix;
+    variables.extend(of_place.into_iter().map(|(name, value)| (format!("{prefix}{name}"), value)));
     variables.extend(spec.env().iter().map(|(name, value)| (name.clone(), value.clone())));
     variables
 }
@@ -41,8 +44,8 @@ fn context(launch: &Launch, task: &Task) -> BTreeMap<String, String> {
     .into_iter()
     .map(|(name, value)| (name.to_owned(), value))
     .collect();
-    if let Some(container) = spec.container() {
-        variables.insert("MARATHON_APP_DOCKER_IMAGE".to_owned(), container.image.clone());
+    if let Some(docker) = spec.docker() {
+        variables.insert("MARATHON_APP_DOCKER_IMAGE".to_owned(), docker.image.clone());
     }
     let length = |text: &str| text.encode_utf16().count();
     let fits =

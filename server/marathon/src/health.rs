@@ -191,11 +191,33 @@ pub struct Readiness {
     pub last_answer: Option<Answer>,
 }
 
+/// What a plain check of Mesos last found; without a value when there was no answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CheckResult {
+    /// To a request.
+    Http {
+        /// HTTP status.
+        status: Option<u32>,
+    },
+    /// To a connection.
+    Tcp {
+        /// Whether it was accepted.
+        succeeded: Option<bool>,
+    },
+    /// To a command.
+    Command {
+        /// Its exit code.
+        exit_code: Option<i32>,
+    },
+}
+
 /// What the checks of an instance have said about its present run.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Checks {
     /// What each health check has found, in the order of the definition; `None` before its first result.
     pub results: Vec<Option<Health>>,
+    /// What the plain check has found; `None` before its first result, or without one.
+    pub found: Option<CheckResult>,
     /// What the readiness check has found; `None` before its first result, or without one.
     pub readiness: Option<Readiness>,
     needs_readiness: bool,
@@ -208,6 +230,7 @@ impl Checks {
     pub(crate) fn of(spec: &RunSpec) -> Self {
         Self {
             results: vec![None; spec.health_checks().len()],
+            found: None,
             readiness: None,
             needs_readiness: spec.readiness_check().is_some(),
             has_served: false,
@@ -217,6 +240,7 @@ impl Checks {
     /// Forgets the results: the run has ended.
     pub(crate) fn clear(&mut self) {
         self.results.fill(None);
+        self.found = None;
         self.readiness = None;
         self.has_served = false;
     }

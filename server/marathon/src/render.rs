@@ -3,6 +3,7 @@
 //! Outward conversions cannot fail. Numbers leave as the original writes them: quantities as doubles,
 //! times with three fraction digits. Lists are sorted by id, which the original leaves open.
 
+mod check;
 mod definition;
 mod deployment;
 mod health;

@@ -4,6 +4,7 @@
 //! form of Marathon 1.10 (networks instead of `docker.network`, port mappings at the container, defaults
 //! filled in) and holds only what takes effect end to end.
 
+mod check;
 mod constraint;
 mod container;
 mod default_network;
@@ -27,10 +28,11 @@ use std::time::Duration;
 
 use model::{AppId, PathId, Role, Scalar};
 
+pub use check::{Check, ExecCommand, Question};
 pub use constraint::{Constraint, Operator, Pattern};
 pub use container::{
-    Container, ContainerNetwork, Networking, Parameter, PortDefinition, PortMapping, Protocol,
-    Volume,
+    Container, ContainerNetwork, Docker, Networking, Parameter, PortDefinition, PortMapping,
+    Protocol, Volume,
 };
 pub use default_network::name_networks;
 pub use fetch::Fetch;
@@ -60,6 +62,7 @@ pub struct RunSpec {
     networking: Networking,
     fetch: Vec<Fetch>,
     health_checks: Vec<HealthCheck>,
+    check: Option<Check>,
     readiness_check: Option<ReadinessCheck>,
     env: BTreeMap<String, String>,
     labels: BTreeMap<String, String>,
@@ -78,7 +81,7 @@ pub struct RunSpec {
 pub enum Command {
     /// `cmd`: run by `/bin/sh -c`.
     Shell(String),
-    /// `args`: handed to the image's entrypoint; without a container the first is the program.
+    /// `args`: handed to the image's entrypoint; without an image the first is the program.
     Arguments(Vec<String>),
     /// Neither: the image's own command.
     OfImage,
@@ -135,9 +138,14 @@ impl RunSpec {
         self.constraints.iter().any(|one| matches!(one.operator, Operator::GroupBy(_)))
     }
 
-    /// Image and engine options; none of an app whose command runs without a container.
+    /// What surrounds the command; nothing of an app that says nothing of it.
     pub fn container(&self) -> Option<&Container> {
         self.container.as_ref()
+    }
+
+    /// Image and engine options; none of an app whose command the agent runs itself.
+    pub fn docker(&self) -> Option<&Docker> {
+        self.container.as_ref()?.docker.as_ref()
     }
 
     /// Network mode with its ports.
@@ -148,6 +156,11 @@ impl RunSpec {
     /// Health checks, in the order given.
     pub fn health_checks(&self) -> &[HealthCheck] {
         &self.health_checks
+    }
+
+    /// What the agent asks of its tasks and only tells.
+    pub fn check(&self) -> Option<&Check> {
+        self.check.as_ref()
     }
 
     /// What deployments ask before they count an instance.

@@ -9,6 +9,7 @@ use wire::mesos::v1::scheduler::call::{self, Type};
 
 use crate::command::StatusUpdate;
 use crate::effect::{Call, Launch};
+use crate::health::CheckResult;
 use crate::offer::Offer;
 use crate::task_info::task_info;
 
@@ -118,9 +119,30 @@ pub fn status_from_v1(status: &v1::TaskStatus) -> Option<StatusUpdate> {
         message: status.message.clone(),
         uuid: status.uuid.as_ref().map(|uuid| Arc::from(&uuid[..])),
         healthy: status.healthy,
+        check: status.check_status.as_ref().and_then(check_result),
         addresses: addresses.collect(),
         unreachable_since: unreachable.map(Timestamp::from_millis),
     })
+}
+
+/// `None` when it says of no kind that we know.
+fn check_result(status: &v1::CheckStatusInfo) -> Option<CheckResult> {
+    use v1::check_info::Type;
+    match status.r#type() {
+        Type::Http => {
+            let status = status.http.as_ref().and_then(|http| http.status_code);
+            Some(CheckResult::Http { status })
+        }
+        Type::Tcp => {
+            let succeeded = status.tcp.as_ref().and_then(|tcp| tcp.succeeded);
+            Some(CheckResult::Tcp { succeeded })
+        }
+        Type::Command => {
+            let exit_code = status.command.as_ref().and_then(|command| command.exit_code);
+            Some(CheckResult::Command { exit_code })
+        }
+        Type::Unknown => None,
+    }
 }
 
 #[cfg(test)]
@@ -167,6 +189,30 @@ mod tests {
         assert_eq!(status.reason.as_deref(), Some("REASON_RECONCILIATION"));
         assert_eq!(status.addresses, ["172.17.0.2".parse::<std::net::IpAddr>().unwrap()]);
         assert_eq!(status.uuid.unwrap().len(), 16);
+    }
+
+    #[test]
+    fn what_a_plain_check_has_found_is_kept_with_or_without_an_answer() {
+        let found = |check_status: serde_json::Value| {
+            let status = serde_json::from_value(json!({
+                "task_id": {"value": "t"}, "state": "TASK_RUNNING", "check_status": check_status}));
+            status_from_v1(&status.unwrap()).unwrap().check
+        };
+        use CheckResult::{Command, Http, Tcp};
+        for (status, expected) in [
+            (json!({"type": "HTTP", "http": {"status_code": 503}}), Http { status: Some(503) }),
+            (json!({"type": "HTTP", "http": {}}), Http { status: None }),
+            (json!({"type": "TCP", "tcp": {"succeeded": false}}), Tcp { succeeded: Some(false) }),
+            (
+                json!({"type": "COMMAND", "command": {"exit_code": 3}}),
+                Command { exit_code: Some(3) },
+            ),
+            (json!({"type": "COMMAND", "command": {}}), Command { exit_code: None }),
+        ] {
+            assert_eq!(found(status.clone()), Some(expected), "{status}");
+        }
+        assert_eq!(found(json!({})), None);
+        assert_eq!(found(serde_json::Value::Null), None);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The numbers that orchestration goes by; defaults are the original's flags (marathon.md §10).
 
 use std::ops::RangeInclusive;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Limits and times of orchestration.
@@ -44,6 +45,8 @@ pub struct Settings {
     pub write_behind: Duration,
     /// `--default_network_name`: the container network of definitions that name none.
     pub default_network_name: Option<String>,
+    /// `--env_vars_prefix`: what the names of `HOST` and of the ports' variables begin with; empty by default.
+    pub env_vars_prefix: Arc<str>,
     /// `--max_concurrent_marathon_health_checks`: most questions to tasks that are out at once.
     pub max_concurrent_probes: usize,
     /// How many of the newest versions of an app are kept, besides older ones in use (design D6).
@@ -77,6 +80,7 @@ impl Default for Settings {
             reconciliation_interval: Duration::from_secs(600),
             write_behind: Duration::from_millis(100),
             default_network_name: None,
+            env_vars_prefix: Arc::from(""),
             max_concurrent_probes: 256,
             kept_versions: 10,
             apps_per_record: 256,

@@ -1,5 +1,6 @@
 //! The description of a task that Mesos gets (marathon.md §7, mesos.md §4.5).
 
+mod check;
 mod health_check;
 
 use std::collections::BTreeMap;
@@ -34,6 +35,7 @@ pub fn task_info(launch: &Launch) -> Option<v1::TaskInfo> {
         container: spec.container().map(|it| container(spec, task, it)),
         kill_policy: grace,
         health_check: health_check::of_task(spec, task).map(Box::new),
+        check: check::of_task(spec, task).map(Box::new),
         labels: Some(labels(spec.labels())),
         limits: limits(spec),
         discovery: Some(v1::DiscoveryInfo {
@@ -62,7 +64,7 @@ fn command(launch: &Launch, task: &Task) -> v1::CommandInfo {
         Command::Shell(shell) => (true, Some(shell.clone()), Vec::new()),
         Command::Arguments(arguments) => {
             // An image has a program of its own; without one the first argument names it (marathon.md §7).
-            let program = arguments.first().filter(|_| spec.container().is_none());
+            let program = arguments.first().filter(|_| spec.docker().is_none());
             (false, program.cloned(), arguments.clone())
         }
         Command::OfImage => (false, None, Vec::new()),
@@ -94,6 +96,12 @@ fn container(
 ) -> v1::ContainerInfo {
     use v1::container_info::DockerInfo;
     use v1::container_info::docker_info::Network;
+    let volumes = container.volumes.iter().map(volume).collect();
+    let Some(docker) = &container.docker else {
+        // A command of the agent's own containerizer, which has the agent's network.
+        let kind = v1::container_info::Type::Mesos;
+        return v1::ContainerInfo { r#type: kind.into(), volumes, ..v1::ContainerInfo::default() };
+    };
     let (network, network_infos) = match spec.networking() {
         Networking::Host { .. } => (Network::Host, Vec::new()),
         Networking::Bridge { labels, .. } => (Network::Bridge, bridge_info(labels)),
@@ -107,15 +115,15 @@ fn container(
         v1::Parameter { key: "label".to_owned(), value: format!("MESOS_TASK_ID={}", task.id) };
     v1::ContainerInfo {
         r#type: v1::container_info::Type::Docker.into(),
-        volumes: container.volumes.iter().map(volume).collect(),
+        volumes,
         network_infos,
         docker: Some(DockerInfo {
-            image: container.image.clone(),
+            image: docker.image.clone(),
             network: Some(network.into()),
             port_mappings: port_mappings(spec, task),
-            privileged: Some(container.privileged),
-            parameters: container.parameters.iter().map(parameter).chain([label]).collect(),
-            force_pull_image: Some(container.force_pull_image),
+            privileged: Some(docker.privileged),
+            parameters: docker.parameters.iter().map(parameter).chain([label]).collect(),
+            force_pull_image: Some(docker.force_pull_image),
             ..DockerInfo::default()
         }),
         ..v1::ContainerInfo::default()

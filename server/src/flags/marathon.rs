@@ -1,5 +1,6 @@
 //! Flags of Marathon that its core goes by. Times are milliseconds, as in the original (marathon.md §10).
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
@@ -42,6 +43,9 @@ pub(crate) struct MarathonFlags {
     /// Network of apps that ask for a container network and name none.
     #[arg(long, env = "MARATHON_DEFAULT_NETWORK_NAME")]
     default_network_name: Option<String>,
+    /// What the names of the variables HOST, PORT, PORTS, PORT0 … of tasks begin with; other variables keep their names.
+    #[arg(long, env = "MARATHON_ENV_VARS_PREFIX", value_parser = beginning_of_names)]
+    env_vars_prefix: Option<String>,
     /// Most health and readiness checks by Marathon under way at once.
     #[arg(long, env = "MARATHON_MAX_CONCURRENT_MARATHON_HEALTH_CHECKS", value_parser = at_least_one)]
     max_concurrent_marathon_health_checks: Option<usize>,
@@ -53,6 +57,14 @@ fn at_least_one(text: &str) -> Result<usize, String> {
         Ok(number) => Ok(number),
         Err(error) => Err(format!("not a number: {error}")),
     }
+}
+
+/// The agent refuses tasks with a variable whose name holds a `=`.
+fn beginning_of_names(text: &str) -> Result<String, String> {
+    if text.contains(['=', '\0']) {
+        return Err("no name of a variable can begin so".to_owned());
+    }
+    Ok(text.to_owned())
 }
 
 impl MarathonFlags {
@@ -97,6 +109,10 @@ impl MarathonFlags {
                 .max_running_deployments
                 .unwrap_or(default.max_running_deployments),
             default_network_name: self.default_network_name.clone().filter(|name| !name.is_empty()),
+            env_vars_prefix: self
+                .env_vars_prefix
+                .as_deref()
+                .map_or(default.env_vars_prefix, Arc::from),
             max_concurrent_probes: self
                 .max_concurrent_marathon_health_checks
                 .unwrap_or(default.max_concurrent_probes),
@@ -149,13 +165,22 @@ mod tests {
             "--task_launch_timeout=60000",
             "--local_port_max=10010",
             "--default_network_name=blue",
+            "--env_vars_prefix=EKIDEN_",
         ]);
         let expected = Settings {
             launch_timeout: Duration::from_secs(60),
             service_ports: 10_000..=10_010,
             default_network_name: Some("blue".to_owned()),
+            env_vars_prefix: Arc::from("EKIDEN_"),
             ..Settings::default()
         };
         assert_eq!(given, expected);
+    }
+
+    #[test]
+    fn a_prefix_that_begins_no_name_of_a_variable_is_refused() {
+        let arguments = ["ekiden", "--env_vars_prefix=A=B"];
+        let refused = Program::try_parse_from(arguments).map(|program| program.flags).unwrap_err();
+        assert!(refused.to_string().contains("no name of a variable can begin so"), "{refused}");
     }
 }

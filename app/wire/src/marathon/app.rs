@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::check::Check;
 use super::container::{Container, Network};
 use super::fetch::Fetch;
 use super::health::{HealthCheck, ReadinessCheck, ReadinessCheckResult};
@@ -28,6 +29,9 @@ pub struct App {
     pub backoff_factor: f64,
     /// Delay after the first failure.
     pub backoff_seconds: u64,
+    /// What the agent asks of the tasks without judging the answer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub check: Option<Check>,
     /// Shell command.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cmd: Option<String>,

@@ -1,4 +1,4 @@
-//! Health and readiness checks: as posted, as answered, and what they have found.
+//! Health and readiness checks: as posted, as answered, and what they have found. Plain checks have a file of their own.
 
 use serde::{Deserialize, Serialize};
 

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::check::PostedCheck;
 use super::fetch::PostedFetch;
 use super::health::{PostedHealthCheck, PostedReadinessCheck};
 use super::number::whole;
@@ -92,9 +93,9 @@ pub struct PostedApp {
     /// Health checks.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub health_checks: Option<Vec<PostedHealthCheck>>,
-    /// Mesos check.
+    /// What the agent asks of the tasks without judging the answer.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub check: Option<Value>,
+    pub check: Option<PostedCheck>,
     /// Readiness checks.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub readiness_checks: Option<Vec<PostedReadinessCheck>>,

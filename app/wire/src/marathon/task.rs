@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::check::CheckResult;
 use super::health::HealthCheckResult;
 
 /// One task, as in `GET /v2/tasks` and under `tasks` of an app; members in the original's order.
@@ -11,6 +12,9 @@ use super::health::HealthCheckResult;
 pub struct Task {
     /// App.
     pub app_id: String,
+    /// What the app's `check` last found; absent before its first result.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub check_result: Option<CheckResult>,
     /// Results of the health checks; empty without health checks.
     pub health_check_results: Vec<HealthCheckResult>,
     /// Agent's hostname.

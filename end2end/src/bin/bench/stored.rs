@@ -233,6 +233,7 @@ fn update(task: &TaskId, agent: &AgentId, state: TaskState) -> StatusUpdate {
         message: None,
         uuid: Some(Arc::from([7; 16])),
         healthy: None,
+        check: None,
         addresses: Vec::new(),
         unreachable_since: None,
     }

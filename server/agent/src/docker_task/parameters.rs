@@ -3,21 +3,82 @@
 //! The original hands each parameter to the command line as `--key=value`; here the ones that have a meaning in the API are carried out,
 //! after the task's own settings, so that they win as they do on a command line. Keys are the long names, without dashes.
 //!
-//! | carried out | |
-//! |---|---|
-//! | identity | `user`, `group-add`, `hostname`, `domainname`, `workdir`, `entrypoint`, `env`, `label`, `stop-signal` |
-//! | files | `volume`, `volumes-from`, `volume-driver`, `tmpfs`, `read-only`, `storage-opt`, `device`, `device-cgroup-rule`, `shm-size` |
-//! | network | `net`, `network` (the first counts), `net-alias`, `network-alias`, `ip`, `ip6`, `link`, `add-host`, `dns`, `dns-search`, `dns-opt`, `dns-option`, `expose` |
-//! | rights | `privileged`, `cap-add`, `cap-drop`, `security-opt`, `sysctl`, `ulimit`, `userns`, `ipc`, `pid`, `uts` |
-//! | limits | `cpu-shares`, `cpu-period`, `cpu-quota`, `cpus`, `cpuset-cpus`, `cpuset-mems`, `memory`, `memory-reservation`, `memory-swap`, `memory-swappiness`, `oom-kill-disable`, `oom-score-adj`, `pids-limit`, `blkio-weight`, `gpus` |
-//! | engine | `init`, `runtime`, `log-driver`, `log-opt` |
-//!
-//! What stands in [`REFUSED`] would work against the agent and is refused with the reason; any other key is no option at all.
+//! What stands in [`CARRIED_OUT`] is carried out; of several `net` or `network` the first counts. What stands in [`REFUSED`] would work against the agent and is refused with the reason; any other key is no option at all.
 
 use super::Refusal;
 use crate::container::{ContainerSpec, Network};
 use crate::engine_options::{Device, EngineOptions, Ulimit};
 use wire::mesos::v1::Parameter;
+
+/// The names of the options that are carried out; [`apply`] takes no other.
+pub const CARRIED_OUT: &[&str] = &[
+    // Identity.
+    "user",
+    "group-add",
+    "hostname",
+    "domainname",
+    "workdir",
+    "entrypoint",
+    "env",
+    "label",
+    "stop-signal",
+    // Files.
+    "volume",
+    "volumes-from",
+    "volume-driver",
+    "tmpfs",
+    "read-only",
+    "storage-opt",
+    "device",
+    "device-cgroup-rule",
+    "shm-size",
+    // Network.
+    "net",
+    "network",
+    "net-alias",
+    "network-alias",
+    "ip",
+    "ip6",
+    "link",
+    "add-host",
+    "dns",
+    "dns-search",
+    "dns-opt",
+    "dns-option",
+    "expose",
+    // Rights.
+    "privileged",
+    "cap-add",
+    "cap-drop",
+    "security-opt",
+    "sysctl",
+    "ulimit",
+    "userns",
+    "ipc",
+    "pid",
+    "uts",
+    // Limits.
+    "cpu-shares",
+    "cpu-period",
+    "cpu-quota",
+    "cpus",
+    "cpuset-cpus",
+    "cpuset-mems",
+    "memory",
+    "memory-reservation",
+    "memory-swap",
+    "memory-swappiness",
+    "oom-kill-disable",
+    "oom-score-adj",
+    "pids-limit",
+    "blkio-weight",
+    "gpus",
+    // Engine.
+    "init",
+    "runtime",
+    "log-driver",
+    "log-opt",
+];
 
 /// Options that the agent cannot let a task decide, and why.
 const REFUSED: [(&str, &str); 32] = [
@@ -59,6 +120,9 @@ const REFUSED: [(&str, &str); 32] = [
 pub(super) fn apply(spec: &mut ContainerSpec, parameters: &[Parameter]) -> Result<(), Refusal> {
     let mut network = None;
     for Parameter { key, value } in parameters {
+        if !CARRIED_OUT.contains(&key.as_str()) {
+            return Err(unknown(key));
+        }
         if matches!(key.as_str(), "net" | "network") {
             network.get_or_insert(value.as_str());
             continue;

@@ -126,6 +126,18 @@ mod tests {
         assert_eq!(binding.host_port.as_deref(), Some("31782"));
     }
 
+    /// Few engines can show them: the one needs a kernel with weights, the other a storage driver with quotas.
+    #[test]
+    fn weight_and_storage_options_are_asked_for() {
+        let mut spec = nginx();
+        assert_eq!(body(&spec, None).host_config.unwrap().storage_opt, None);
+        spec.options.block_io_weight = Some(300);
+        spec.options.storage_options = [("size".to_owned(), "1G".to_owned())].into();
+        let host_config = body(&spec, None).host_config.unwrap();
+        assert_eq!(host_config.blkio_weight, Some(300));
+        assert_eq!(host_config.storage_opt.unwrap()["size"], "1G");
+    }
+
     #[test]
     fn a_sandbox_path_with_a_colon_is_mounted_whole() {
         let mounts = body(&nginx(), None).host_config.unwrap().mounts.unwrap();

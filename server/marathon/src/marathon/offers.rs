@@ -161,8 +161,11 @@ impl Marathon {
             news: None,
         });
         tray.left = placement.left;
-        let launch =
-            Launch { instance: Arc::new(instance.clone()), definition: Arc::clone(definition) };
+        let launch = Launch {
+            instance: Arc::new(instance.clone()),
+            definition: Arc::clone(definition),
+            env_vars_prefix: Arc::clone(&self.settings.env_vars_prefix),
+        };
         tray.launches.push(launch);
         self.watch_launch(&instance);
         self.backoffs.alive(app, self.now);

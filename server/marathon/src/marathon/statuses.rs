@@ -9,6 +9,7 @@ use super::instances::Write;
 use crate::command::StatusUpdate;
 use crate::effect::Call;
 use crate::events;
+use crate::health::Checks;
 use crate::identity;
 use crate::instance::{Condition, Goal, Instance, Task};
 use crate::records;
@@ -64,7 +65,7 @@ impl Marathon {
         if news == News::Lives(Condition::Running) && task.started_at.is_none() {
             task.started_at = Some(self.state.clock.read(self.now));
         }
-        let has_news = take_news(task, update);
+        let has_news = take_news(task, update) | take_check(&mut instance.checks, update);
         let task = task.clone();
         let event = events::status_update(&instance, &task, update, self.wall());
         let is_event = before != (task.state, task.addresses) || is_check_report(update);
@@ -188,6 +189,12 @@ fn take_news(task: &mut Task, update: &StatusUpdate) -> bool {
     }
     task.news = told.map(Arc::from);
     true
+}
+
+/// Keeps what the task's plain check has found; whether that is new.
+fn take_check(checks: &mut Checks, update: &StatusUpdate) -> bool {
+    let Some(found) = update.check else { return false };
+    checks.found.replace(found) != Some(found)
 }
 
 /// Whether the update tells a result of a check of Mesos.

@@ -189,6 +189,7 @@ fn ended_with_framework(task: &Task) -> StatusUpdate {
         message: Some("Framework has been removed".to_owned()),
         uuid: None,
         healthy: None,
+        check: None,
         addresses: Vec::new(),
         unreachable_since: None,
     }

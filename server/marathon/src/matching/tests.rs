@@ -88,6 +88,105 @@ fn a_placement_takes_its_resources_and_a_port_from_the_offer() {
     assert_eq!(placed.left.ports().len(), 1);
 }
 
+/// The host ports that an app with these mappings gets of an offer; 0 for none.
+fn host_ports(network: Value, mappings: Value, offered: &str) -> Option<Vec<u16>> {
+    let container = json!({"docker": {"image": "x"}, "portMappings": mappings});
+    let definition = definition(json!({"networks": [network], "container": container}));
+    numbers(&definition, offered)
+}
+
+fn numbers(definition: &VersionedRunSpec, offered: &str) -> Option<Vec<u16>> {
+    let resources = format!("cpus:2;mem:64;ports:[{offered}]");
+    let offer = Offer { resources: Resources::parse(&resources).unwrap(), ..offer("h", "") };
+    let none: [Instance; 0] = [];
+    let given =
+        place(definition, &offer, &offer.resources, none.iter(), &mut Entropy::new(7)).ok()?;
+    let used = offer.resources.ports().checked_sub(&given.left.ports()).unwrap();
+    assert_eq!(ports::as_ranges(&given.ports), used, "what is used is taken from the offer");
+    Some(given.ports)
+}
+
+#[test]
+fn each_form_of_a_mapping_gets_its_host_port_whatever_its_transport() {
+    let bridge = || json!({"mode": "container/bridge"});
+    let named = || json!({"name": "blue"});
+    for protocol in ["tcp", "udp", "udp,tcp"] {
+        for container_port in [0, 80] {
+            let with = |host_port: Value| json!([{"containerPort": container_port, "hostPort": host_port, "protocol": protocol}]);
+            for (network, host_port, expected) in [
+                (bridge(), json!(null), 31_000),
+                (bridge(), json!(0), 31_000),
+                (bridge(), json!(31_007), 31_007),
+                (named(), json!(null), 0),
+                (named(), json!(0), 31_000),
+                (named(), json!(31_007), 31_007),
+            ] {
+                let exact = match expected {
+                    // It is the only one left to choose.
+                    31_000 => "31000-31000",
+                    _ => "31000-31000,31007-31007",
+                };
+                let given = host_ports(network.clone(), with(host_port.clone()), exact);
+                assert_eq!(given, Some(vec![expected]), "{network} {host_port}");
+                let elsewhere = host_ports(network, with(host_port.clone()), "31001-31001");
+                let wanted = match expected {
+                    0 => Some(vec![0]),
+                    31_007 => None,
+                    _ => Some(vec![31_001]),
+                };
+                assert_eq!(elsewhere, wanted, "{host_port}");
+            }
+        }
+    }
+}
+
+#[test]
+fn one_port_of_a_container_may_be_mapped_by_transport() {
+    let rows = |tcp: Value, udp: Value| {
+        json!([{"containerPort": 53, "hostPort": tcp, "protocol": "tcp"},
+            {"containerPort": 53, "hostPort": udp, "protocol": "udp"}])
+    };
+    for network in [json!({"mode": "container/bridge"}), json!({"name": "blue"})] {
+        let given = |tcp, udp, offered| host_ports(network.clone(), rows(tcp, udp), offered);
+        // One number serves both transports.
+        let both = given(json!(31_000), json!(31_000), "31000-31000");
+        assert_eq!(both, Some(vec![31_000, 31_000]));
+        assert_eq!(given(json!(31_000), json!(31_001), "31000-31001"), Some(vec![31_000, 31_001]));
+        // A fixed number is not given away to the other.
+        assert_eq!(given(json!(31_000), json!(0), "31000-31001"), Some(vec![31_000, 31_001]));
+        assert_eq!(given(json!(0), json!(31_000), "31000-31001"), Some(vec![31_001, 31_000]));
+        assert_eq!(given(json!(31_000), json!(0), "31000-31000"), None);
+    }
+}
+
+#[test]
+fn ports_of_host_networking_are_numbers_of_the_offer_unless_they_are_required() {
+    let host = |more: Value| {
+        let mut posted = json!({"networks": null, "container": {"docker": {"image": "x"}}});
+        posted.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        definition(posted)
+    };
+    let one = |required: bool| {
+        host(json!({"portDefinitions": [{"port": 31_005}], "requirePorts": required}))
+    };
+    assert_eq!(numbers(&one(false), "31001-31001"), Some(vec![31_001]), "a service port alone");
+    assert_eq!(numbers(&one(true), "31001-31001"), None);
+    assert_eq!(numbers(&one(true), "31001-31009"), Some(vec![31_005]));
+    assert_eq!(numbers(&host(json!({})), "31001-31001"), Some(vec![31_001]), "the default one");
+    assert_eq!(numbers(&host(json!({"portDefinitions": []})), "31001-31001"), Some(Vec::new()));
+}
+
+#[test]
+fn without_mappings_there_is_one_by_default_and_none_where_none_are_wanted() {
+    let given = |network: Value, mappings| host_ports(network, mappings, "31001-31001");
+    let bridge = || json!({"mode": "container/bridge"});
+    assert_eq!(given(bridge(), Value::Null), Some(vec![31_001]));
+    assert_eq!(given(bridge(), json!([])), Some(Vec::new()));
+    let named = || json!({"name": "blue"});
+    assert_eq!(given(named(), Value::Null), Some(vec![0]), "none on the agent");
+    assert_eq!(given(named(), json!([])), Some(Vec::new()));
+}
+
 #[test]
 fn everything_that_speaks_against_an_offer_is_named_in_the_order_of_the_funnel() {
     let wants = definition(json!({"cpus": 3, "mem": 65, "disk": 1,

@@ -27,6 +27,7 @@ pub fn definition(spec: &RunSpec) -> App {
         args,
         backoff_factor: spec.backoff().factor,
         backoff_seconds: spec.backoff().initial.as_secs(),
+        check: spec.check().map(super::check::check),
         cmd,
         constraints: spec.constraints().iter().map(constraint).collect(),
         container: spec.container().map(|it| container(spec, it)),
@@ -103,15 +104,16 @@ fn container(spec: &RunSpec, container: &crate::run_spec::Container) -> Containe
         key: parameter.key.clone(),
         value: parameter.value.clone(),
     };
+    let docker = container.docker.as_ref().map(|docker| Docker {
+        force_pull_image: docker.force_pull_image,
+        image: docker.image.clone(),
+        parameters: docker.parameters.iter().map(parameter).collect(),
+        privileged: docker.privileged,
+    });
     let mappings = spec.networking().port_mappings();
     Container {
-        kind: "DOCKER".to_owned(),
-        docker: Some(Docker {
-            force_pull_image: container.force_pull_image,
-            image: container.image.clone(),
-            parameters: container.parameters.iter().map(parameter).collect(),
-            privileged: container.privileged,
-        }),
+        kind: if docker.is_some() { "DOCKER" } else { "MESOS" }.to_owned(),
+        docker,
         volumes: container.volumes.iter().map(volume).collect(),
         port_mappings: mappings.map(|mappings| mappings.iter().map(port_mapping).collect()),
     }

@@ -21,6 +21,7 @@ pub fn task(instance: &Instance) -> Option<Task> {
     let state = instance.task_state().map_or("TASK_STAGING", model::TaskState::name);
     Some(Task {
         app_id: instance.app.to_string(),
+        check_result: instance.checks.found.map(super::check::check_result),
         health_check_results: health_check_results(instance),
         host: task.host.to_string(),
         id: task.id.to_string(),

@@ -4,9 +4,18 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-/// A container of the Docker engine.
+/// What surrounds a command: an image of the Docker engine, or nothing but folders of the agent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Container {
+    /// Image and engine options; none of type MESOS, where the agent itself runs the command.
+    pub docker: Option<Docker>,
+    /// Folders of the agent that it sees.
+    pub volumes: Vec<Volume>,
+}
+
+/// What the Docker engine is to run, and how.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Docker {
     /// Image reference, never empty.
     pub image: String,
     /// Whether the image is pulled even when present.
@@ -15,8 +24,6 @@ pub struct Container {
     pub privileged: bool,
     /// Options of `docker run`, in the order given; the agent knows which there are.
     pub parameters: Vec<Parameter>,
-    /// Folders of the agent that it sees.
-    pub volumes: Vec<Volume>,
 }
 
 /// One option of `docker run`.
@@ -28,7 +35,7 @@ pub struct Parameter {
     pub value: String,
 }
 
-/// A file or folder of the agent that a container sees.
+/// A file or folder of the agent that a container or a command sees.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Volume {
     /// Path in the container; a relative one stands in the sandbox.

@@ -53,6 +53,7 @@ fn overlay(old: PostedApp, update: PostedApp) -> PostedApp {
         port_definitions: update.port_definitions.or(old.port_definitions),
         require_ports: update.require_ports.or(old.require_ports),
         health_checks: update.health_checks.or(old.health_checks),
+        check: update.check.or(old.check),
         readiness_checks: update.readiness_checks.or(old.readiness_checks),
         // Naming either form replaces what was said in the other.
         fetch: if update.uris.is_some() { update.fetch } else { update.fetch.or(old.fetch) },

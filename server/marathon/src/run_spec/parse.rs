@@ -1,6 +1,8 @@
 //! From what was posted to a run spec: schema, old forms, rules, defaults.
 
+mod check;
 mod constraints;
+mod container;
 mod docker;
 mod fetch;
 mod health;
@@ -16,7 +18,7 @@ use serde_json::Value;
 use wire::marathon::{PostedApp, PostedUnreachableStrategy};
 
 use super::{
-    Backoff, Command, Container, KillSelection, Networking, Refusal, RunSpec, UnreachableStrategy,
+    Backoff, Command, KillSelection, Networking, Refusal, RunSpec, UnreachableStrategy,
     UpgradeStrategy, Violations, migrate, schema,
 };
 use crate::environment;
@@ -50,7 +52,7 @@ impl RunSpec {
 fn assemble(posted: &PostedApp, found: &mut Violations) -> RunSpec {
     let id = id_of(posted, found);
     let command = command_of(posted, found);
-    let container = container_of(posted, found);
+    let container = container::parse(posted, found);
     let role = Role::new(posted.role.as_deref().unwrap_or("*"));
     found.check(role.as_str() != "*", "/role", format!("got {role}, expected one of: *"));
     unbuilt::check(posted, found);
@@ -58,6 +60,8 @@ fn assemble(posted: &PostedApp, found: &mut Violations) -> RunSpec {
     let names = environment::declared(&networking).into_iter().map(|(_, name)| name);
     let ports = health::Ports { count: names.len(), names: names.flatten().collect() };
     let health_checks = health::health_checks(posted, &ports, found);
+    let is_docker = posted.container.as_ref().is_some_and(container::is_docker);
+    let check = check::parse(posted, is_docker, &ports, found);
     let readiness_check = health::readiness_check(posted, &ports, found);
     let selection = posted.kill_selection.as_deref().and_then(KillSelection::from_name);
     let spec = RunSpec {
@@ -72,6 +76,7 @@ fn assemble(posted: &PostedApp, found: &mut Violations) -> RunSpec {
         constraints: constraints::parse(posted.constraints.as_deref().unwrap_or_default(), found),
         fetch: fetch::parse(posted, found),
         health_checks,
+        check,
         readiness_check,
         networking,
         env: env_of(posted),
@@ -88,7 +93,7 @@ fn assemble(posted: &PostedApp, found: &mut Violations) -> RunSpec {
     };
     let is_of_host = matches!(spec.networking, Networking::Host { .. });
     let error = unbuilt::text("a network of its own without a Docker container");
-    found.check(posted.container.is_none() && !is_of_host, "/networks", error);
+    found.check(!is_docker && !is_of_host, "/networks", error);
     check_single_instance(&spec, found);
     spec
 }
@@ -125,12 +130,12 @@ fn id_of(posted: &PostedApp, found: &mut Violations) -> Option<AppId> {
     }
 }
 
-/// Exactly one of `cmd` and `args`, or neither beside a container.
+/// Exactly one of `cmd` and `args`, or neither beside an image.
 fn command_of(posted: &PostedApp, found: &mut Violations) -> Command {
     let args = posted.args.clone().unwrap_or_default();
     let is_broken = match (&posted.cmd, args.is_empty()) {
         (Some(_), false) => true,
-        (None, true) => posted.container.is_none(),
+        (None, true) => !posted.container.as_ref().is_some_and(container::has_image),
         (Some(_), true) | (None, false) => false,
     };
     let error = "AppDefinition must either contain one of 'cmd' or 'args', and/or a 'container'.";
@@ -140,24 +145,6 @@ fn command_of(posted: &PostedApp, found: &mut Violations) -> Command {
         None if args.is_empty() => Command::OfImage,
         None => Command::Arguments(args),
     }
-}
-
-fn container_of(posted: &PostedApp, found: &mut Violations) -> Option<Container> {
-    let container = posted.container.as_ref()?;
-    if !is_docker(container.kind.as_deref()) {
-        found.add("/container/type", unbuilt::text("the MESOS containerizer"));
-        return None;
-    }
-    let Some(docker) = &container.docker else {
-        found.add("/container/docker", "not defined");
-        return None;
-    };
-    Some(docker::parse(docker, container.volumes.as_deref().unwrap_or_default(), found))
-}
-
-/// DOCKER is the default of a container that names no type.
-fn is_docker(kind: Option<&str>) -> bool {
-    kind.is_none_or(|kind| kind.eq_ignore_ascii_case("DOCKER"))
 }
 
 fn quantity(given: Option<f64>, default: f64) -> Scalar {

@@ -3,6 +3,7 @@
 //! A definition that breaks these is "Invalid JSON" in the original, before any rule is looked at.
 //! Source: marathon.md §6.1-§6.3 (the RAML types of the original).
 
+mod check;
 mod health;
 
 use std::fmt::Display;
@@ -78,6 +79,9 @@ pub(super) fn check(posted: &PostedApp) -> Result<(), Refusal> {
         check_container(&mut found, container);
     }
     health::check(&mut found, posted);
+    if let Some(given) = &posted.check {
+        check::check(&mut found, given);
+    }
     found.or_schema()
 }
 
@@ -169,7 +173,8 @@ fn check_container(found: &mut Violations, container: &PostedContainer) {
         found.check(parameter.key.is_none(), format!("{path}/key"), missing("key"));
         found.check(parameter.value.is_none(), format!("{path}/value"), missing("value"));
     }
-    let no_image = docker.image.is_none();
+    let is_mesos = container.kind.as_deref().is_some_and(|kind| kind.eq_ignore_ascii_case("MESOS"));
+    let no_image = docker.image.is_none() && !is_mesos;
     found.check(no_image, "/container/docker/image", "'image' is undefined on object");
     if let Some(network) = &docker.network {
         let networks = ["BRIDGE", "HOST", "USER", "NONE"];

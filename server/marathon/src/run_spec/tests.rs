@@ -1,10 +1,12 @@
 //! What is accepted, what is refused and with which words; how definitions change over time.
 
 mod catalogue;
+mod check;
 mod docker;
 mod fetch;
 mod guide;
 mod health;
+mod mesos;
 mod properties;
 mod resource_limits;
 mod updates;

@@ -10,7 +10,8 @@ use crate::run_spec::{HealthCheck, IpProtocol, Probe, Prober, RunSpec};
 /// The first check of Mesos; `None` without one.
 pub(super) fn of_task(spec: &RunSpec, task: &Task) -> Option<v1::HealthCheck> {
     let check = spec.health_checks().iter().find(|check| check.prober() == Prober::Mesos)?;
-    let port = endpoint::beside_task(spec, task, check).map(u32::from);
+    let port = endpoint::port_of(check);
+    let port = port.and_then(|port| endpoint::beside_task(spec, task, port)).map(u32::from);
     let mut described = v1::HealthCheck {
         delay_seconds: Some(check.delay.as_secs_f64()),
         interval_seconds: Some(check.interval.as_secs_f64()),

@@ -40,6 +40,7 @@ fn launch(posted: Value, ports: &[u16]) -> Launch {
     Launch {
         instance: Arc::new(instance),
         definition: Arc::new(VersionedRunSpec::new(spec, version)),
+        env_vars_prefix: Arc::from(""),
     }
 }
 
@@ -92,6 +93,48 @@ fn the_check_of_mesos_asks_the_container_at_its_own_port() {
 }
 
 #[test]
+fn the_plain_check_of_a_command_asks_its_own_port_and_judges_nothing() {
+    let described = |check: Value| {
+        let posted = json!({"id": "/a", "cmd": "sleep 1", "check": check,
+            "portDefinitions": [{"port": 10_000}, {"port": 10_001}]});
+        let info = task_info(&launch(posted, &[31_030, 31_500])).unwrap();
+        assert_eq!(info.health_check, None);
+        serde_json::to_value(info.check).unwrap()
+    };
+    assert_eq!(
+        described(json!({"http": {"portIndex": 1, "path": "/up"}, "delaySeconds": 1,
+            "intervalSeconds": 2, "timeoutSeconds": 3})),
+        json!({"type": "HTTP", "delay_seconds": 1.0, "interval_seconds": 2.0,
+            "timeout_seconds": 3.0, "http": {"port": 31_500, "path": "/up"}})
+    );
+    let times = json!({"delay_seconds": 15.0, "interval_seconds": 60.0, "timeout_seconds": 20.0});
+    for (check, kind, expected) in [
+        (json!({"http": {}}), "HTTP", json!({"http": {"port": 31_030}})),
+        (json!({"http": {"port": 80}}), "HTTP", json!({"http": {"port": 80}})),
+        (json!({"tcp": {}}), "TCP", json!({"tcp": {"port": 31_030}})),
+        (
+            json!({"exec": {"command": {"shell": "test -e up"}}}),
+            "COMMAND",
+            json!({"command": {"command": {"shell": true, "value": "test -e up"}}}),
+        ),
+        // As with tasks, the agent takes the first argument for what the program is called.
+        (
+            json!({"exec": {"command": {"argv": ["test", "-e", "up"]}}}),
+            "COMMAND",
+            json!({"command": {"command":
+                {"shell": false, "value": "test", "arguments": ["test", "-e", "up"]}}}),
+        ),
+    ] {
+        let mut wanted = times.clone();
+        let members = wanted.as_object_mut().unwrap();
+        members.insert("type".to_owned(), kind.into());
+        members.extend(expected.as_object().unwrap().clone());
+        assert_eq!(described(check.clone()), wanted, "{check}");
+    }
+    assert_eq!(described(Value::Null), Value::Null);
+}
+
+#[test]
 fn a_bridge_task_is_described_as_mesos_wants_it() {
     let info = task_info(&launch(nginx(), &[31_030, 31_500])).unwrap();
     assert_eq!(info.name, "nginx.web");
@@ -133,6 +176,25 @@ fn a_command_without_a_container_names_its_program() {
 }
 
 #[test]
+fn a_command_of_type_mesos_takes_its_volumes_along_and_nothing_else() {
+    let posted = json!({"id": "/a", "args": ["sleep", "1"], "container": {"type": "MESOS", "volumes": [
+        {"containerPath": "data", "hostPath": "/srv/data", "mode": "RO"},
+        {"containerPath": "/opt/own", "hostPath": "own", "mode": "RW"}]}});
+    let launch = launch(posted, &[31_000]);
+    let info = task_info(&launch).unwrap();
+    let command = info.command.as_ref().unwrap();
+    assert_eq!((command.shell, command.value.as_deref()), (Some(false), Some("sleep")));
+    assert_eq!(
+        serde_json::to_value(&info.container).unwrap(),
+        json!({"type": "MESOS", "volumes": [
+            {"mode": "RO", "container_path": "data", "host_path": "/srv/data"},
+            {"mode": "RW", "container_path": "/opt/own", "host_path": "own"}]})
+    );
+    let variables = environment::variables(&launch, launch.instance.task.as_ref().unwrap());
+    assert_eq!(variables.get("MARATHON_APP_DOCKER_IMAGE"), None);
+}
+
+#[test]
 fn the_environment_names_the_app_its_ports_and_its_labels() {
     let launch = launch(nginx(), &[31_030, 31_500]);
     let variables = environment::variables(&launch, launch.instance.task.as_ref().unwrap());
@@ -158,6 +220,25 @@ fn the_environment_names_the_app_its_ports_and_its_labels() {
     for (name, value) in expected {
         assert_eq!(variables.get(name).map(String::as_str), Some(value), "{name}");
     }
+}
+
+#[test]
+fn a_prefix_stands_before_the_host_and_the_ports_and_nothing_else() {
+    let plain = launch(nginx(), &[31_030, 31_500]);
+    let prefixed = Launch { env_vars_prefix: Arc::from("EKIDEN_"), ..plain.clone() };
+    let variables =
+        |launch: &Launch| environment::variables(launch, launch.instance.task.as_ref().unwrap());
+    let mut expected = variables(&plain);
+    // The app's own variable stays what it is called.
+    expected.insert("EKIDEN_HOST".to_owned(), "10.0.0.11".to_owned());
+    for name in ["PORT", "PORTS", "PORT0", "PORT1", "PORT_80", "PORT_31500", "PORT_HTTP"] {
+        let value = expected.remove(name).unwrap();
+        expected.insert(format!("EKIDEN_{name}"), value);
+    }
+    assert_eq!(expected["HOST"], "mine");
+    assert_eq!(variables(&prefixed), expected);
+    let sent = task_info(&prefixed).unwrap().command.unwrap().environment.unwrap().variables;
+    assert!(sent.iter().any(|variable| variable.name == "EKIDEN_PORT0"));
 }
 
 #[test]
@@ -232,6 +313,87 @@ fn a_task_in_a_named_network_is_reached_by_host_ports_and_by_its_own() {
     let ranges = json["resources"].as_array().unwrap().iter().find(|one| one["name"] == "ports");
     assert_eq!(ranges.unwrap()["ranges"]["range"], json!([{"begin": 31500, "end": 31500}]));
     assert_eq!(crate::render::task(&launch.instance).unwrap().ports, [31_500]);
+}
+
+/// The ports of the task's discovery.
+fn discovered(posted: Value, ports: &[u16]) -> Value {
+    let info = task_info(&launch(posted, ports)).unwrap();
+    serde_json::to_value(info.discovery.unwrap().ports.unwrap()).unwrap()["ports"].clone()
+}
+
+/// One port of a task's discovery, with its labels in their order.
+fn port(number: u16, name: Option<&str>, protocol: &str, labels: &[(&str, &str)]) -> Value {
+    let labels: Vec<Value> =
+        labels.iter().map(|(key, value)| json!({"key": key, "value": value})).collect();
+    let mut port = json!({"number": number, "protocol": protocol, "labels": {"labels": labels}});
+    if let Some(name) = name {
+        port["name"] = name.into();
+    }
+    port
+}
+
+#[test]
+fn discovery_tells_each_ports_own_labels_and_where_it_is_reached() {
+    let mappings = json!([
+        {"containerPort": 80, "name": "http", "labels": {"VIP_0": "/web:80", "zone": "a"}},
+        {"containerPort": 53, "hostPort": 0, "protocol": "udp,tcp", "labels": {"a": "b"}},
+        {"containerPort": 81},
+    ]);
+    let app = |network: Value| {
+        json!({"id": "/a", "networks": [network],
+            "container": {"docker": {"image": "busybox"}, "portMappings": mappings}})
+    };
+    let host = ("network-scope", "host");
+    let [network, scope] = [("network-name", "blue"), ("network-scope", "container")];
+    assert_eq!(
+        discovered(app(json!({"name": "blue"})), &[0, 31_500, 0]),
+        json!([
+            port(80, Some("http"), "tcp", &[("VIP_0", "/web:80"), network, scope, ("zone", "a")]),
+            port(31_500, None, "udp", &[("a", "b"), host]),
+            port(31_500, None, "tcp", &[("a", "b"), host]),
+            port(81, None, "tcp", &[network, scope]),
+        ])
+    );
+    assert_eq!(
+        discovered(app(json!({"mode": "container/bridge"})), &[31_001, 31_500, 31_002]),
+        json!([
+            port(31_001, Some("http"), "tcp", &[("VIP_0", "/web:80"), host, ("zone", "a")]),
+            port(31_500, None, "udp", &[("a", "b"), host]),
+            port(31_500, None, "tcp", &[("a", "b"), host]),
+            port(31_002, None, "tcp", &[host]),
+        ])
+    );
+    let definitions = json!({"id": "/a", "cmd": "sleep 1", "portDefinitions": [
+        {"port": 0, "name": "x", "protocol": "udp", "labels": {"a": "b"}}, {"port": 0}]});
+    assert_eq!(
+        discovered(definitions, &[31_001, 31_002]),
+        json!([
+            port(31_001, Some("x"), "udp", &[("a", "b"), host]),
+            port(31_002, None, "tcp", &[host]),
+        ])
+    );
+}
+
+#[test]
+fn a_port_of_a_container_mapped_by_transport_is_published_and_told_twice() {
+    let posted = json!({"id": "/a", "networks": [{"mode": "container/bridge"}],
+        "container": {"docker": {"image": "busybox"}, "portMappings": [
+            {"containerPort": 53, "hostPort": 31_053, "protocol": "tcp"},
+            {"containerPort": 53, "hostPort": 31_053, "protocol": "udp"}]}});
+    let info = task_info(&launch(posted.clone(), &[31_053, 31_053])).unwrap();
+    let json = serde_json::to_value(&info).unwrap();
+    assert_eq!(
+        json["container"]["docker"]["port_mappings"],
+        json!([{"host_port": 31053, "container_port": 53, "protocol": "tcp"},
+            {"host_port": 31053, "container_port": 53, "protocol": "udp"}])
+    );
+    let ranges = json["resources"].as_array().unwrap().iter().find(|one| one["name"] == "ports");
+    assert_eq!(ranges.unwrap()["ranges"]["range"], json!([{"begin": 31053, "end": 31053}]));
+    let host = ("network-scope", "host");
+    assert_eq!(
+        discovered(posted, &[31_053, 31_053]),
+        json!([port(31_053, None, "tcp", &[host]), port(31_053, None, "udp", &[host])])
+    );
 }
 
 #[test]

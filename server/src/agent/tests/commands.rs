@@ -1,5 +1,6 @@
 //! Real commands, from the master's order to the sandbox, over a restart of the agent, to the end.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -273,13 +274,20 @@ async fn a_command_that_cannot_be_started_fails_with_the_reason() {
 }
 
 #[tokio::test]
-async fn a_command_runs_as_its_user_with_its_limits_and_nothing_of_the_agents_environment() {
+async fn a_command_runs_as_its_user_with_its_limits_and_an_environment_that_is_the_list() {
     let world = World::new().await;
     let open = std::os::unix::fs::PermissionsExt::from_mode(0o755);
     std::fs::set_permissions(world.folder.path(), open).unwrap();
     let (agent, mut connection) = world.admitted().await;
     let mut task = shell_task("job.1", "id -un; ulimit -n; touch made; env | sort");
-    task.command.as_mut().unwrap().user = Some("nobody".to_owned());
+    let command = task.command.as_mut().unwrap();
+    command.user = Some("nobody".to_owned());
+    let own = v1::environment::Variable {
+        name: "OWN".to_owned(),
+        value: Some("of the task".to_owned()),
+        ..v1::environment::Variable::default()
+    };
+    command.environment = Some(v1::Environment { variables: vec![own] });
     let kind = v1::r_limit_info::r_limit::Type::RlmtNofile;
     let limit =
         v1::r_limit_info::RLimit { r#type: Some(kind as i32), soft: Some(77), hard: Some(78) };
@@ -291,9 +299,33 @@ async fn a_command_runs_as_its_user_with_its_limits_and_nothing_of_the_agents_en
     connection.run(task).await;
     connection.update_to(TaskState::TaskFinished).await;
     let text = std::fs::read_to_string(world.sandbox("job.1").join("stdout")).unwrap();
-    assert!(text.starts_with("nobody\n77\n"), "{text}");
-    assert!(text.contains("\nMESOS_AGENT_ENDPOINT=127.0.0.91:5051\n"), "{text}");
-    assert!(!text.contains("CARGO"), "the agent's own environment stays with the agent: {text}");
+    let environment = text.strip_prefix("nobody\n77\n").expect(&text);
+    // What the shell sets for itself.
+    let of_shell = ["PWD", "OLDPWD", "SHLVL", "_"];
+    let found: BTreeMap<&str, &str> = environment
+        .lines()
+        .map(|line| line.split_once('=').expect(line))
+        .filter(|(name, _)| !of_shell.contains(name))
+        .collect();
+    let sandbox = world.sandbox("job.1").canonicalize().unwrap().display().to_string();
+    let expected = BTreeMap::from([
+        ("LIBPROCESS_IP", "127.0.0.91"),
+        ("LIBPROCESS_PORT", "0"),
+        ("MESOS_AGENT_ENDPOINT", "127.0.0.91:5051"),
+        ("MESOS_ALLOCATION_ROLE", "*"),
+        ("MESOS_CHECKPOINT", "0"),
+        ("MESOS_DIRECTORY", sandbox.as_str()),
+        ("MESOS_EXECUTOR_ID", "job.1"),
+        ("MESOS_EXECUTOR_SHUTDOWN_GRACE_PERIOD", "5secs"),
+        ("MESOS_FRAMEWORK_ID", "F-0000"),
+        ("MESOS_HTTP_COMMAND_EXECUTOR", "0"),
+        ("MESOS_SANDBOX", sandbox.as_str()),
+        ("MESOS_SLAVE_ID", "S0"),
+        ("MESOS_SLAVE_PID", "slave(1)@127.0.0.91:5051"),
+        ("OWN", "of the task"),
+        ("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"),
+    ]);
+    assert_eq!(found, expected, "and nothing else");
     agent.stop().await;
 }
 

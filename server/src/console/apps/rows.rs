@@ -67,7 +67,7 @@ pub(super) fn app_row(snapshot: &Snapshot, now: Instant, app: &App) -> AppRow {
         .collect();
     AppRow {
         id: spec.id().to_string(),
-        image: spec.container().map(|it| it.image.clone()).filter(|image| !image.is_empty()),
+        image: spec.docker().map(|it| it.image.clone()).filter(|image| !image.is_empty()),
         cmd: match spec.command() {
             Command::Shell(shell) => Some(shell.clone()),
             Command::Arguments(words) => Some(words.join(" ")),

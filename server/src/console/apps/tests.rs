@@ -85,6 +85,7 @@ impl Core {
                 message: None,
                 uuid: None,
                 healthy: None,
+                check: None,
                 addresses: Vec::new(),
                 unreachable_since: None,
             }));

@@ -48,7 +48,7 @@ fn marathon_config(config: &MarathonConfig, master: Option<&str>) -> Value {
         "checkpoint": true,
         "decline_offer_duration": millis(core.decline_offer_duration),
         "default_network_name": core.default_network_name,
-        "env_vars_prefix": null,
+        "env_vars_prefix": Some(&*core.env_vars_prefix).filter(|prefix| !prefix.is_empty()),
         "executor": "//cmd",
         "failover_timeout": config.failover_timeout.as_secs(),
         "features": [],
@@ -150,6 +150,19 @@ pub(super) async fn ping(request: Request) -> Result<Response, ApiError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn options_in_force_are_shown_and_unset_ones_are_null() {
+        let mut config = MarathonConfig::new("10.0.0.1", 8_080);
+        let shown =
+            |config: &MarathonConfig, name: &str| marathon_config(config, None)[name].clone();
+        assert_eq!(shown(&config, "env_vars_prefix"), Value::Null);
+        assert_eq!(shown(&config, "default_network_name"), Value::Null);
+        config.core.env_vars_prefix = "EKIDEN_".into();
+        config.core.default_network_name = Some("blue".to_owned());
+        assert_eq!(shown(&config, "env_vars_prefix"), "EKIDEN_");
+        assert_eq!(shown(&config, "default_network_name"), "blue");
+    }
 
     #[test]
     fn credentials_are_not_shown() {

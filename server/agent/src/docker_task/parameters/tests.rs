@@ -19,6 +19,21 @@ fn refused(key: &str, value: &str) -> String {
 }
 
 #[test]
+fn what_is_carried_out_is_known_and_nothing_is_refused_too() {
+    for key in CARRIED_OUT {
+        // The value may be none; the option is known.
+        let refusal = with(&[(key, "")]).err().map(|refusal| refusal.to_string());
+        let is_unknown = refusal.as_ref().is_some_and(|text| text.contains("unknown flag"));
+        assert!(!is_unknown, "--{key} is listed and not carried out");
+        assert!(!REFUSED.iter().any(|(name, _)| name == key), "--{key} is refused as well");
+    }
+    let mut sorted = CARRIED_OUT.to_vec();
+    sorted.sort_unstable();
+    sorted.dedup();
+    assert_eq!(sorted.len(), CARRIED_OUT.len(), "each once");
+}
+
+#[test]
 fn an_option_becomes_what_the_engine_takes() {
     let spec = with(&[
         ("user", "nobody:nogroup"),

@@ -9,7 +9,7 @@ use wire::marathon::Event;
 use super::world::{World, app, id, update, world};
 use crate::Command;
 use crate::command::{AppChange, StatusUpdate};
-use crate::health::{Answer, Outcome, ProbeOrder, Question};
+use crate::health::{Answer, CheckResult, Outcome, ProbeOrder, Question};
 use crate::instance::Condition;
 use crate::render;
 use crate::run_spec::Scheme;
@@ -322,6 +322,43 @@ fn what_mesos_finds_is_taken_as_it_is_told() {
     };
     assert!(!world.events.iter().any(is_check_event), "only Marathon's own checks are told");
     assert_eq!(world.live_tasks(), std::slice::from_ref(&task), "Mesos kills, not Marathon");
+}
+
+#[test]
+fn what_a_plain_check_finds_is_shown_and_decides_nothing() {
+    let mut world = world(1);
+    world.holds_tasks = true;
+    let checked =
+        json!({"container": null, "networks": null, "cmd": "sleep 1", "check": {"http": {}}});
+    world.create(app("/a", 1, checked)).unwrap();
+    world.settle();
+    let (task, agent) =
+        world.tasks.iter().map(|(id, task)| (id.clone(), task.agent.clone())).next().unwrap();
+    let tell = |world: &mut World, state, check, reason: Option<&str>| {
+        let reason = reason.map(str::to_owned);
+        let update = StatusUpdate { check, reason, ..update(&task, &agent, state) };
+        world.send(Command::StatusUpdate(update));
+    };
+    let shown = |world: &World| {
+        let task = render::tasks_of(&world.core.snapshot(), &id("/a"))[0].clone();
+        serde_json::to_value(task).unwrap().get("checkResult").cloned()
+    };
+    const REPORT: Option<&str> = Some("REASON_TASK_CHECK_STATUS_UPDATED");
+    tell(&mut world, TaskState::Running, None, None);
+    assert_eq!((shown(&world), world.deployments().len()), (None, 0), "nobody waits for it");
+    let events = world.events.len();
+    tell(&mut world, TaskState::Running, Some(CheckResult::Http { status: Some(503) }), REPORT);
+    assert_eq!(shown(&world), Some(json!({"http": {"statusCode": 503}})));
+    assert_eq!(world.events.len(), events + 1, "a status update is told");
+    assert_eq!(healths(&world), [None]);
+    // An answer to reconciliation repeats what was found, and may bring what was missed.
+    const RECONCILED: Option<&str> = Some("REASON_RECONCILIATION");
+    tell(&mut world, TaskState::Running, Some(CheckResult::Http { status: None }), RECONCILED);
+    assert_eq!(shown(&world), Some(json!({})), "there was no answer");
+    tell(&mut world, TaskState::Running, None, RECONCILED);
+    assert_eq!(shown(&world), Some(json!({})));
+    tell(&mut world, TaskState::Failed, None, None);
+    assert_eq!(shown(&world), None, "the run has ended");
 }
 
 fn ready_app(name: &str) -> Value {

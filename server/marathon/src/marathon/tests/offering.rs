@@ -34,6 +34,20 @@ fn an_offer_takes_five_instances_and_its_rest_comes_back_at_once_while_more_wait
 }
 
 #[test]
+fn the_prefix_of_the_settings_goes_with_every_launch() {
+    let mut world = world(1);
+    world.core.settings.env_vars_prefix = "P_".into();
+    world.create(app("/a", 2, json!({}))).unwrap();
+    world.settle();
+    let launched = world.calls.iter().filter_map(|call| match call {
+        Call::Accept { launches, .. } => Some(launches),
+        _ => None,
+    });
+    let prefixes: Vec<&str> = launched.flatten().map(|launch| &*launch.env_vars_prefix).collect();
+    assert_eq!(prefixes, ["P_", "P_"]);
+}
+
+#[test]
 fn offers_that_nothing_fits_stay_away_for_two_minutes() {
     let mut world = world(2);
     world.create(app("/big", 1, json!({"cpus": 100}))).unwrap();

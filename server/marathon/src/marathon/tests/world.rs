@@ -588,6 +588,7 @@ pub(super) fn update(task: &TaskId, agent: &AgentId, state: TaskState) -> Status
         message: None,
         uuid: None,
         healthy: None,
+        check: None,
         addresses: Vec::new(),
         unreachable_since: None,
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use wire::marathon::{PostedApp, PostedHealthCheck, PostedReadinessCheck};
 
-use super::is_docker;
+use super::container::is_docker;
 use crate::run_spec::{
     CheckPort, HealthCheck, IpProtocol, Probe, Prober, ReadinessCheck, Scheme, Violations,
 };
@@ -45,8 +45,7 @@ fn health_check(
     let protocol = given.protocol.as_deref().unwrap_or("HTTP");
     let probe = probe(given, protocol, &path, ports, found);
     let is_v6 = given.ip_protocol.as_deref() == Some(IpProtocol::V6.name());
-    let is_docker =
-        posted.container.as_ref().is_some_and(|container| is_docker(container.kind.as_deref()));
+    let is_docker = posted.container.as_ref().is_some_and(is_docker);
     let error =
         "IPv6 can only be used for container type DOCKER and Mesos http/https/tcp health checks";
     found.check(is_v6 && !(is_docker && protocol.starts_with("MESOS_")), &path, error);

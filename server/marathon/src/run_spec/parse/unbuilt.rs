@@ -19,7 +19,6 @@ pub(super) fn check(posted: &PostedApp, found: &mut Violations) {
     for (name, value) in [
         ("executorResources", &posted.executor_resources),
         ("storeUrls", &posted.store_urls),
-        ("check", &posted.check),
         ("residency", &posted.residency),
     ] {
         refuse(found, &format!("/{name}"), name, value.as_ref());

@@ -61,7 +61,7 @@ fn check_readiness_check(found: &mut Violations, path: &str, check: &PostedReadi
 }
 
 /// A path goes into a request as it is.
-fn check_path(found: &mut Violations, path: &str, given: Option<&str>) {
+pub(super) fn check_path(found: &mut Violations, path: &str, given: Option<&str>) {
     let Some(given) = given else { return };
     found.check(given.is_empty(), format!("{path}/path"), TOO_SHORT);
     let is_broken = given.bytes().any(|byte| !byte.is_ascii_graphic());

@@ -296,7 +296,6 @@ fn strategies_and_roles_have_limits() {
 fn members_without_effect_are_refused_by_name() {
     let docker = |more: Value| json!({"container": {"docker": with(json!({"image": "a", "network": "BRIDGE"}), more)}});
     for (change, path) in [
-        (json!({"check": {"tcp": {"port": 1}}}), "/check"),
         (json!({"storeUrls": ["a"]}), "/storeUrls"),
         (json!({"residency": {"taskLostBehavior": "WAIT_FOREVER"}}), "/residency"),
         (json!({"executorResources": {"cpus": 1}}), "/executorResources"),
@@ -307,7 +306,10 @@ fn members_without_effect_are_refused_by_name() {
         (json!({"gpus": 1}), "/"),
         (docker(json!({"pullConfig": {"secret": "a"}})), "/container/docker/pullConfig"),
         (docker(json!({"credential": {"principal": "a"}})), "/container/docker/credential"),
-        (json!({"container": {"type": "MESOS", "docker": {"image": "a"}}}), "/container/type"),
+        (
+            json!({"container": {"type": "MESOS", "docker": {"image": "a"}}, "networks": [{"mode": "host"}]}),
+            "/container/type",
+        ),
         (
             json!({"container": {"docker": {"image": "a", "network": "USER"}}, "networks": null}),
             "/networks",

@@ -26,10 +26,40 @@ fn constraint() -> impl Strategy<Value = Value> {
     ]
 }
 
+fn check() -> impl Strategy<Value = Value> {
+    let question = prop_oneof![
+        (1..=65_535_u16, option::of("/[a-z?=]{0,6}"))
+            .prop_map(|(port, path)| json!({"http": {"port": port, "path": path}})),
+        (0..2_u8).prop_map(|index| json!({"http": {"portIndex": index}})),
+        (0..2_u8).prop_map(|index| json!({"tcp": {"portIndex": index}})),
+        "[ -~]{1,9}".prop_map(|line| json!({"exec": {"command": {"shell": line}}})),
+        vec("[ -~]{1,9}", 1..3).prop_map(|argv| json!({"exec": {"command": {"argv": argv}}})),
+    ];
+    (question, 1..900_u32, 0..900_u32, 0..900_u32).prop_map(|(mut check, interval, timeout, delay)| {
+        let times = json!({"intervalSeconds": interval, "timeoutSeconds": timeout, "delaySeconds": delay});
+        let Value::Object(times) = times else { unreachable!() };
+        check.as_object_mut().unwrap().extend(times);
+        check
+    })
+}
+
+/// A command that the agent runs itself, with two ports.
+fn own_command() -> impl Strategy<Value = Value> {
+    let volume = (word(), word(), "RO|RW").prop_map(|(source, target, mode)| {
+        json!({"containerPath": target, "hostPath": format!("/{source}"), "mode": mode})
+    });
+    (vec(volume, 0..3), option::of(check())).prop_map(|(volumes, check)| {
+        json!({"cmd": "sleep 1", "args": null, "check": check, "networks": [{"mode": "host"}],
+            "portDefinitions": [{"port": 0}, {"port": 0}],
+            "container": {"type": "MESOS", "volumes": volumes}})
+    })
+}
+
 fn ports() -> impl Strategy<Value = Value> {
     let mapping = (port(), port(), port(), "tcp|udp|udp,tcp");
     let host = (vec((0..3_u16, "tcp|udp"), 0..1), any::<bool>());
     prop_oneof![
+        own_command(),
         vec(mapping, 0..4).prop_map(|mappings| {
             let list: Vec<_> = mappings
                 .into_iter()

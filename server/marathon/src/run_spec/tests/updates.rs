@@ -29,7 +29,7 @@ fn an_update_keeps_the_id_and_may_use_the_old_forms() {
     )
     .unwrap();
     assert_eq!(new.id().as_str(), "/nginx");
-    assert_eq!(new.container().unwrap().image, "httpd");
+    assert_eq!(new.docker().unwrap().image, "httpd");
     let host =
         merged(&nginx(), json!({"container": {"docker": {"image": "nginx", "network": "HOST"}}}));
     assert_eq!(host.unwrap().service_ports(), [0], "one default port, no mapping left");

@@ -136,6 +136,7 @@ impl Cluster {
             message: Some("as told by the test".to_owned()),
             uuid: None,
             healthy: None,
+            check: None,
             addresses: vec!["172.17.0.2".parse().unwrap()],
             unreachable_since: None,
         }));
