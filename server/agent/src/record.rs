@@ -202,10 +202,7 @@ mod tests {
                 },
                 &[6, 1, b'f', 1, b't', 172, 2],
             ),
-            (
-                Entry::OutOfTime { framework: framework.clone(), task },
-                &[10, 1, b'f', 1, b't'],
-            ),
+            (Entry::OutOfTime { framework: framework.clone(), task }, &[10, 1, b'f', 1, b't']),
             (Entry::FrameworkEnded { framework }, &[7, 1, b'f']),
             (Entry::Left, &[8]),
             (Entry::Booted { boot: "b".to_owned() }, &[9, 1, b'b']),
