@@ -342,7 +342,7 @@ async fn shows_its_ports(cluster: &Cluster, case: &PortCase) -> Result<()> {
 
 #[tokio::test]
 async fn every_combination_of_ports_is_published_named_and_discovered() -> Result<()> {
-    let cluster = Cluster::start(1).await?;
+    let mut cluster = Cluster::start(1).await?;
     let network = format!("ekiden-{}", std::process::id());
     docker(&["network", "create", &network]).await?;
     let mut cases = bridge_cases();
@@ -362,6 +362,8 @@ async fn every_combination_of_ports_is_published_named_and_discovered() -> Resul
         Ok::<(), anyhow::Error>(())
     };
     let outcome = outcome.await;
+    // Marathon would start others in place of those that are removed.
+    cluster.stop().await?;
     remove_labelled(CLUSTER_LABEL, &cluster.id()?);
     docker(&["network", "rm", &network]).await?;
     outcome
