@@ -17,6 +17,13 @@ fn found(bug: Bug) -> &'static str {
         .invariant
 }
 
+/// Whether the bug breaks this invariant within the seeds, whatever else it breaks before.
+fn shows(bug: Bug, invariant: &str) -> bool {
+    let options = Options { bug: Some(bug), ..Options::default() };
+    let mut failures = (0..SEEDS).filter_map(|seed| run(seed, options).err());
+    failures.any(|failure| failure.violation.invariant == invariant)
+}
+
 #[test]
 fn effects_released_before_their_write_are_found() {
     found(Bug::ReleaseBeforeDurable);
@@ -34,7 +41,8 @@ fn acknowledgements_that_never_leave_are_found() {
 
 #[test]
 fn epochs_that_nobody_compares_are_found() {
-    assert_eq!(found(Bug::EpochNotChecked), "epochs");
+    // What the orders of an old master do may show before they are compared with its epoch.
+    assert!(shows(Bug::EpochNotChecked, "epochs"));
 }
 
 #[test]
@@ -75,9 +83,7 @@ fn kills_that_never_leave_are_found() {
 #[test]
 fn a_process_that_does_not_ask_for_its_lease_is_found() {
     // It may show as unrest first; within the seeds somebody must also read what holds no more.
-    let options = Options { bug: Some(Bug::LeaseNotChecked), ..Options::default() };
-    let mut failures = (0..SEEDS).filter_map(|seed| run(seed, options).err());
-    assert!(failures.any(|failure| failure.violation.invariant == "definitions"));
+    assert!(shows(Bug::LeaseNotChecked, "definitions"));
 }
 
 #[test]
