@@ -50,6 +50,10 @@ impl FileDisk {
 
     fn stand_still(&self) {
         while self.stands_still_for.as_ref().is_some_and(|file| file.exists()) {
+            #[expect(
+                clippy::disallowed_methods,
+                reason = "a thread of the log that stands still is the fault"
+            )]
             std::thread::sleep(STANDING_STILL);
         }
     }
