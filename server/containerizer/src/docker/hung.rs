@@ -41,7 +41,7 @@ impl<'a> Asked<'a> {
     }
 
     /// There is nothing to be ended any more.
-    pub(super) fn is_over(mut self) {
+    pub(super) fn over(mut self) {
         self.is_over = true;
     }
 }

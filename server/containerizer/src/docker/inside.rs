@@ -72,7 +72,7 @@ impl Docker {
             .await?;
         // The engine may have cut the stream off and not the command.
         if ended.running != Some(true) {
-            asked.is_over();
+            asked.over();
         }
         ended.exit_code.ok_or_else(|| Error::Malformed {
             operation,

@@ -37,9 +37,16 @@ impl Terminal {
 
 impl World {
     /// A framework is told that a task has ended.
+    ///
+    /// A launch fails at once when its engine does not answer, though the engine may have started the container
+    /// (ARCHITECTURE.md, 2026-11-29): it is removed when the engine answers again, which convergence waits for.
     pub(crate) fn check_ended(&mut self, update: &StatusUpdate) {
         self.check.terminal.ended.entry(update.task.clone()).or_insert(update.state);
+        let is_launch = update.reason.as_deref() == Some("REASON_CONTAINER_LAUNCH_FAILED");
         for (number, machine) in self.machines.iter().enumerate() {
+            if is_launch && machine.engine.hang.is_on() {
+                continue;
+            }
             let mut containers = machine.engine.containers.values();
             if containers.any(|container| container.is_running() && container.task() == update.task)
             {

@@ -45,6 +45,13 @@ struct Held<T> {
     what: T,
 }
 
+impl Hang {
+    /// Whether the engine hangs.
+    pub(crate) fn is_on(&self) -> bool {
+        self.kind.is_some()
+    }
+}
+
 impl World {
     /// The engine hangs from now on, for a while.
     pub(crate) fn hang_engine(&mut self, machine: usize, length: Duration) {

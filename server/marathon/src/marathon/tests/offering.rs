@@ -39,11 +39,12 @@ fn the_prefix_of_the_settings_goes_with_every_launch() {
     world.core.settings.env_vars_prefix = "P_".into();
     world.create(app("/a", 2, json!({}))).unwrap();
     world.settle();
-    let launched = world.calls.iter().filter_map(|call| match call {
-        Call::Accept { launches, .. } => Some(launches),
-        _ => None,
-    });
-    let prefixes: Vec<&str> = launched.flatten().map(|launch| &*launch.env_vars_prefix).collect();
+    let mut prefixes = Vec::new();
+    for call in &world.calls {
+        if let Call::Accept { launches, .. } = call {
+            prefixes.extend(launches.iter().map(|launch| &*launch.env_vars_prefix));
+        }
+    }
     assert_eq!(prefixes, ["P_", "P_"]);
 }
 
