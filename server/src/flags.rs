@@ -35,7 +35,7 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Runs a master node: the Mesos master on 5050 and Marathon on 8080.
-    Master(MasterFlags),
+    Master(Box<MasterFlags>),
     /// Runs an agent, which starts containers on this machine for a master.
     Agent(Box<AgentFlags>),
     /// Runs a whole cluster on this machine, each node on a loopback address of its own.

@@ -43,7 +43,7 @@ fn main() -> ExitCode {
     };
     let outcome = runtime.block_on(async {
         match cli.command {
-            Command::Master(flags) => nodes::master(flags).await,
+            Command::Master(flags) => nodes::master(*flags).await,
             Command::Agent(flags) => nodes::agent(*flags).await,
             Command::Local(flags) => local::run(flags).await,
         }

@@ -44,7 +44,7 @@ impl World {
         self.check.terminal.ended.entry(update.task.clone()).or_insert(update.state);
         let is_launch = update.reason.as_deref() == Some("REASON_CONTAINER_LAUNCH_FAILED");
         for (number, machine) in self.machines.iter().enumerate() {
-            if is_launch && machine.engine.hang.is_on() {
+            if is_launch && machine.engine.hangs() {
                 continue;
             }
             let mut containers = machine.engine.containers.values();

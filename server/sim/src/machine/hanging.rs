@@ -9,6 +9,7 @@ use std::time::Duration;
 use crate::event::{AgentEvent, EngineEvent, Event};
 use crate::world::World;
 
+use super::engine::Engine;
 use super::jobs::{EngineAnswer, EngineCall, JobId};
 
 /// How long an answer is waited for.
@@ -45,10 +46,9 @@ struct Held<T> {
     what: T,
 }
 
-impl Hang {
-    /// Whether the engine hangs.
-    pub(crate) fn is_on(&self) -> bool {
-        self.kind.is_some()
+impl Engine {
+    pub(crate) fn hangs(&self) -> bool {
+        self.hang.kind.is_some()
     }
 }
 
