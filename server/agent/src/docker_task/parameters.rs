@@ -10,7 +10,7 @@ use crate::container::{ContainerSpec, Network};
 use crate::engine_options::{Device, EngineOptions, Ulimit};
 use wire::mesos::v1::Parameter;
 
-/// The names of the options that are carried out; [`apply`] takes no other.
+/// The names of the options that are carried out; a task with any other is refused.
 pub const CARRIED_OUT: &[&str] = &[
     // Identity.
     "user",
