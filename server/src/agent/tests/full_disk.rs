@@ -79,7 +79,9 @@ async fn a_start_on_a_full_disk_removes_old_sandboxes_first() {
     agent.stop().await;
     drop(connection);
     let runs = disk.path().join("work/slaves/S0/frameworks/F-0000/executors/old.1/runs");
-    let sandbox = fs::canonicalize(runs.join("latest")).unwrap();
+    // Of an earlier task, which the agent has forgotten.
+    let sandbox = fs::canonicalize(&runs).unwrap().join("of-an-earlier-task");
+    crate::agent::work_dir::make_sandbox(&sandbox).unwrap();
     fs::write(sandbox.join("data"), vec![1; 9 << 20]).unwrap();
     make_old(&sandbox);
     disk.fill();
