@@ -94,6 +94,8 @@ struct Cluster {
     session: Session,
     leadership: Leadership,
     written: VecDeque<PendingWrite>,
+    /// How many changes have been stored.
+    stored: u64,
 }
 
 impl Cluster {
@@ -112,6 +114,7 @@ impl Cluster {
             session,
             leadership,
             written: VecDeque::new(),
+            stored: 0,
         })
     }
 
@@ -189,6 +192,7 @@ impl Cluster {
     }
 
     async fn store(&mut self, writes: Vec<RecordWrite>) -> Result<()> {
+        self.stored += 1;
         self.written.push_back(self.session.propose(&self.leadership.fence, writes).await);
         if self.written.len() > IN_FLIGHT {
             self.written.pop_front().context("something is in flight")?.await?;
@@ -213,10 +217,16 @@ impl Cluster {
         }
     }
 
-    /// What is written behind is written, and everything is durable.
+    /// What is written behind is written, a part in each turn, and everything is durable.
     async fn finish(&mut self) -> Result<()> {
-        self.now = self.now + Duration::from_secs(1);
-        self.send(Command::Tick).await?;
+        loop {
+            self.now = self.now + Duration::from_secs(1);
+            let before = self.stored;
+            self.send(Command::Tick).await?;
+            if self.stored == before {
+                break;
+            }
+        }
         for write in self.written.drain(..) {
             write.await?;
         }
