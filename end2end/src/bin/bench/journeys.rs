@@ -18,7 +18,7 @@ const PARALLEL: usize = 8;
 const HELD_CONTAINERS: usize = 100;
 const RESTARTS: usize = 5;
 const POLL: Duration = Duration::from_millis(10);
-const IMAGE: &str = "busybox";
+pub(crate) const IMAGE: &str = "busybox";
 const COMMAND: &str = "sleep 1000";
 
 pub(crate) fn authority(cluster: &Cluster) -> Result<String> {

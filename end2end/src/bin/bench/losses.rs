@@ -8,7 +8,7 @@ use end2end::containers::docker;
 use tokio::time::Instant;
 
 use crate::client;
-use crate::journeys::{authority, launch_and_leave};
+use crate::journeys::{IMAGE, authority, launch_and_leave};
 use crate::{Row, median};
 
 const ROUNDS: usize = 3;
@@ -58,7 +58,7 @@ async fn lost_machine() -> Result<f64> {
 async fn removed_containers() -> Result<Vec<f64>> {
     let cluster = Cluster::start(1).await?;
     let (_, mut events) = launch_and_leave(&cluster, REMOVALS).await?;
-    let containers = cluster.running("docker.io/busybox").await?;
+    let containers = cluster.running(IMAGE).await?;
     ensure!(containers.len() == REMOVALS, "{} containers run", containers.len());
     let mut samples = Vec::new();
     for container in containers {
@@ -74,7 +74,7 @@ async fn removed_containers() -> Result<Vec<f64>> {
         samples.push(told?);
     }
     client::request(&authority(&cluster)?, "DELETE", "/v2/apps/bench?force=true", "").await?;
-    while !cluster.running("docker.io/busybox").await?.is_empty() {
+    while !cluster.running(IMAGE).await?.is_empty() {
         tokio::time::sleep(POLL).await;
     }
     Ok(samples)
