@@ -17,21 +17,11 @@ use end2end::{
 use serde_json::json;
 use tokio::time::Instant;
 
-use crate::starts::{self, app};
+use crate::starts::{self, app, settled};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 /// Agents look for another master after 15 s of silence, and a master gives up agents that are silent for so long.
 const LONGER_THAN_ANYBODY_WAITS: Duration = Duration::from_secs(17);
-
-async fn settled(nodes: &Nodes, instances: u32) -> Result<()> {
-    until(&format!("{instances} instances run"), PATIENCE, async || {
-        let app = get(&nodes.marathon("/v2/apps//story")).await?.expect(200)?["app"].take();
-        let is_idle = app["deployments"] == json!([]);
-        ensure!(app["tasksRunning"] == instances && is_idle, "{app}");
-        Ok(())
-    })
-    .await
-}
 
 /// What does not need the disk.
 async fn reads(nodes: &Nodes) -> Result<()> {

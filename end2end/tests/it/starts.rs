@@ -5,11 +5,14 @@ use std::{
     collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use anyhow::{Result, ensure};
-use end2end::nodes::Nodes;
+use end2end::{curl::get, nodes::Nodes, waiting::until};
 use serde_json::{Value, json};
+
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// An app `/story` whose tasks note their starts.
 pub(crate) fn app(instances: u32, version: &str) -> Value {
@@ -20,6 +23,17 @@ pub(crate) fn app(instances: u32, version: &str) -> Value {
         "backoffSeconds": 0,
         "container": {"type": "DOCKER", "docker": {"image": "busybox", "network": "BRIDGE"}},
     })
+}
+
+/// Waits until so many of the app's instances run and nothing of it is being deployed.
+pub(crate) async fn settled(nodes: &Nodes, instances: u32) -> Result<()> {
+    until(&format!("{instances} instances run"), PATIENCE, async || {
+        let app = get(&nodes.marathon("/v2/apps//story")).await?.expect(200)?["app"].take();
+        let is_idle = app["deployments"] == json!([]);
+        ensure!(app["tasksRunning"] == instances && is_idle, "{app}");
+        Ok(())
+    })
+    .await
 }
 
 /// Whether every container's task ran once, every task in one container, and so many tasks ran.

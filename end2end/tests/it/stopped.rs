@@ -21,7 +21,7 @@ use end2end::{
 use serde_json::json;
 use tokio::process::{Child, Command};
 
-use crate::starts::{self, app};
+use crate::starts::{self, app, settled};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 /// The lease of a master lasts for a third of a second.
@@ -69,16 +69,6 @@ async fn scale(nodes: &Nodes, instances: u32) -> Result<()> {
     let url = nodes.marathon("/v2/apps//story?force=true");
     until("the change is acknowledged", PATIENCE, async || {
         send("PUT", &url, &json!({"instances": instances})).await?.expect(200)?;
-        Ok(())
-    })
-    .await
-}
-
-async fn settled(nodes: &Nodes, instances: u32) -> Result<()> {
-    until(&format!("{instances} instances run"), PATIENCE, async || {
-        let app = get(&nodes.marathon("/v2/apps//story")).await?.expect(200)?["app"].take();
-        let is_idle = app["deployments"] == json!([]);
-        ensure!(app["tasksRunning"] == instances && is_idle, "{app}");
         Ok(())
     })
     .await
