@@ -129,6 +129,9 @@ impl World {
             return;
         };
         let Some(lead) = self.lead_of(node, Election::Mesos) else { return };
+        if self.nodes[node].disk.is_full {
+            return; // A subscription is stored before it is answered.
+        }
         let stream = StreamId::new(format!("batch-{}", self.random.next()));
         let kind = ConnectionKind::Batch { stream: stream.clone() };
         let connection = self.connect(kind, node, lead, 0);

@@ -101,11 +101,20 @@ impl World {
         let Some(node) = self.random.pick(&leading) else { return };
         let name = self.random.pick(&["/web", "/group/api", "/batch"]).unwrap_or("/web");
         let Ok(app) = AppId::parse(name) else { return };
+        if let [_, _, ..] = leading.as_slice() {
+            // All but one have been replaced and do not know it.
+            for node in &leading {
+                self.client_reads(*node, &app);
+            }
+        }
         if self.random.percent(30) {
             return self.client_reads(node, &app);
         }
         if self.client.is_waiting(&app) {
             return;
+        }
+        if self.nodes[node].disk.is_full {
+            return; // It is refused before it reaches the core.
         }
         let known = self.client.apps.entry(app.clone()).or_insert_with(|| vec![None]);
         // What is not known for sure is looked at first.
@@ -153,6 +162,13 @@ impl World {
         }
         self.client.pending.insert(request, Pending { node, lead, app, outcome });
         self.tell_marathon(node, command);
+    }
+
+    #[cfg(test)]
+    pub(crate) fn client_creates(&mut self, node: usize, app: &str) -> AppId {
+        let app = AppId::parse(app).expect("the test's path is valid");
+        self.request(node, app.clone(), None);
+        app
     }
 
     fn new_definition(&mut self, app: &AppId) -> (RunSpec, Known) {

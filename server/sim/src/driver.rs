@@ -1,8 +1,9 @@
 //! The drivers of leaders, with the guarantees of `server/src/driver.rs` and no others.
 //!
 //! A driver applies what waits as one batch and proposes its writes as one entry; the other effects and the
-//! snapshot are held until that entry, and every one before it, has committed. Next batches are applied
-//! meanwhile. Released is in order: first the snapshot, then the effects.
+//! snapshot wait until that entry, and every one before it, has committed. Next batches are applied
+//! meanwhile. Released is in order: first the snapshot, then the effects. On a full disk a batch is proposed when
+//! none is in front of it and it fits into what is left; until then it is held back, and nothing more is applied.
 
 use std::collections::VecDeque;
 
@@ -71,6 +72,14 @@ impl Core for marathon_core::Marathon {
     }
 }
 
+/// A batch whose writes are not proposed yet.
+#[derive(Debug)]
+struct Held<C: Core> {
+    writes: Vec<RecordWrite>,
+    effects: Vec<C::Effect>,
+    snapshot: C::Snapshot,
+}
+
 /// Effects that wait for an entry.
 #[derive(Debug)]
 struct Batch<C: Core> {
@@ -84,6 +93,7 @@ struct Batch<C: Core> {
 pub(crate) struct Driver<C: Core> {
     pub(crate) core: C,
     inbox: VecDeque<C::Command>,
+    held: Option<Held<C>>,
     in_flight: VecDeque<Batch<C>>,
     /// A turn is scheduled.
     pub(crate) is_woken: bool,
@@ -91,7 +101,8 @@ pub(crate) struct Driver<C: Core> {
 
 impl<C: Core> Driver<C> {
     pub(crate) fn new(core: C) -> Self {
-        Self { core, inbox: VecDeque::new(), in_flight: VecDeque::new(), is_woken: false }
+        let (inbox, in_flight) = (VecDeque::new(), VecDeque::new());
+        Self { core, inbox, held: None, in_flight, is_woken: false }
     }
 
     pub(crate) fn push(&mut self, command: C::Command) {
@@ -100,31 +111,45 @@ impl<C: Core> Driver<C> {
 
     /// Whether a turn would do anything.
     pub(crate) fn has_work(&self) -> bool {
-        !self.inbox.is_empty() && self.in_flight.len() < IN_FLIGHT
+        !self.inbox.is_empty() && self.held.is_none() && self.in_flight.len() < IN_FLIGHT
     }
 
-    /// Applies everything that waits; gives the writes and the other effects.
-    pub(crate) fn apply_waiting(
-        &mut self,
-        now: Instant,
-        wall: Timestamp,
-    ) -> (Vec<RecordWrite>, Vec<C::Effect>) {
-        let (mut writes, mut others) = (Vec::new(), Vec::new());
+    /// Applies everything that waits; writes are held back until they may be proposed.
+    pub(crate) fn apply_waiting(&mut self, now: Instant, wall: Timestamp) {
+        let (mut writes, mut effects) = (Vec::new(), Vec::new());
         for command in std::mem::take(&mut self.inbox) {
             for effect in self.core.apply(now, wall, command) {
                 match C::into_write(effect) {
                     Ok(write) => writes.push(write),
-                    Err(other) => others.push(other),
+                    Err(other) => effects.push(other),
                 }
             }
         }
-        (writes, others)
+        let snapshot = self.core.snapshot();
+        if writes.is_empty() {
+            self.in_flight.push_back(Batch { waits_for: None, effects, snapshot });
+        } else {
+            self.held = Some(Held { writes, effects, snapshot });
+        }
     }
 
-    /// Holds a batch until `waits_for` has committed.
-    pub(crate) fn hold(&mut self, waits_for: Option<u64>, effects: Vec<C::Effect>) {
-        let snapshot = self.core.snapshot();
-        self.in_flight.push_back(Batch { waits_for, effects, snapshot });
+    /// The bytes of the batch that is to be proposed, if one is; on a full disk only with none in front of it.
+    pub(crate) fn bytes_to_propose(&self, is_disk_full: bool) -> Option<usize> {
+        let held = self.held.as_ref().filter(|_| self.in_flight.is_empty() || !is_disk_full)?;
+        let value = |write: &RecordWrite| write.value.as_ref().map_or(0, bytes::Bytes::len);
+        Some(held.writes.iter().map(|write| write.path.len() + value(write)).sum())
+    }
+
+    /// The writes of that batch.
+    pub(crate) fn writes_to_propose(&mut self) -> Vec<RecordWrite> {
+        self.held.as_mut().map(|held| std::mem::take(&mut held.writes)).unwrap_or_default()
+    }
+
+    /// The batch was proposed: it waits until `waits_for` has committed.
+    pub(crate) fn proposed(&mut self, waits_for: Option<u64>) {
+        if let Some(Held { effects, snapshot, .. }) = self.held.take() {
+            self.in_flight.push_back(Batch { waits_for, effects, snapshot });
+        }
     }
 
     pub(crate) fn committed(&mut self, proposal: u64) {

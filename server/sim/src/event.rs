@@ -145,8 +145,10 @@ pub(crate) enum NodeEvent {
     /// The elections may have changed.
     Look,
     Stand(Role),
-    /// The log cannot grow: an entry was refused.
-    NoSpace(Origin),
+    /// The log cannot grow: a candidacy was refused.
+    NoSpace(Role),
+    /// The disk is full, or has room again.
+    Storage,
     /// A candidacy that could not be withdrawn is withdrawn again.
     Withdraw(Arc<str>),
     /// The driver of a leadership takes what waits.

@@ -189,9 +189,8 @@ impl World {
             }
             Fault::Sicken(machine) => self.sicken(machine),
             Fault::FillDisk(node) => {
-                self.nodes[node].is_disk_full = true;
                 let free = self.now + self.random.millis(200, 15_000);
-                self.schedule(free, Event::DiskFree(node));
+                self.fill_disk(node, free);
             }
             Fault::Deafen(node) => {
                 // Of most interest is the one that leads.
@@ -316,7 +315,7 @@ impl World {
         // What is paused goes on by itself: its messages wait in their order.
         for node in 0..self.nodes.len() {
             self.nodes[node].fuse = None;
-            self.nodes[node].is_disk_full = false;
+            self.free_disk(node);
             self.start_node(node);
         }
         for machine in 0..self.machines.len() {

@@ -54,11 +54,10 @@ impl World {
         if was_held || !self.holds_lease(node) {
             return;
         }
-        if let Some(lead) = self.lead_of(node, Role::Mesos) {
-            self.resume_master(node, lead);
-        }
-        if let Some(lead) = self.lead_of(node, Role::Marathon) {
-            self.resume_marathon(node, lead);
+        for role in Role::ALL {
+            if let Some(lead) = self.lead_of(node, role) {
+                self.go_on(node, role, lead);
+            }
         }
     }
 

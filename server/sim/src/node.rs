@@ -3,6 +3,7 @@
 //! Modelled on `server/src/master/election.rs` and `server/src/marathon/leading.rs`: stand, lead, be deposed or
 //! fail to write, drop the core with all that is speculative in it, stand again.
 
+pub(crate) mod disk;
 pub(crate) mod marathon;
 pub(crate) mod master;
 pub(crate) mod scheduler;
@@ -13,6 +14,7 @@ use std::time::Duration;
 use model::Instant;
 use zookeeper_core::{Fence, OperationResult, Outcome, SessionId};
 
+use self::disk::Disk;
 use self::marathon::MarathonLead;
 use self::master::MasterLead;
 use crate::election::{self, Leader};
@@ -41,7 +43,7 @@ pub(crate) struct Node {
     pub(crate) deaf_until: Option<Instant>,
     /// Who leads, as far as the process has heard.
     known: [Option<Leader>; 2],
-    pub(crate) is_disk_full: bool,
+    pub(crate) disk: Disk,
     /// The process may act until then.
     pub(crate) lease_until: Option<Instant>,
     /// When the leader of raft has last heard of the process.
@@ -111,7 +113,8 @@ impl World {
             NodeEvent::Renewed { sent, session } => self.lease_renewed(node, sent, session),
             NodeEvent::Look => self.look(node),
             NodeEvent::Stand(role) => self.stand(node, role),
-            NodeEvent::NoSpace(origin) => self.no_space(node, origin),
+            NodeEvent::NoSpace(role) => self.no_space(node, role),
+            NodeEvent::Storage => self.storage_seen(node),
             NodeEvent::Withdraw(path) => self.propose_delete(node, path),
             NodeEvent::Drive { role: Role::Mesos, lead } => self.drive_master(node, lead),
             NodeEvent::Drive { role: Role::Marathon, lead } => self.drive_marathon(node, lead),
@@ -166,17 +169,9 @@ impl World {
         }
     }
 
-    fn no_space(&mut self, node: usize, origin: Origin) {
-        match origin {
-            Origin::Batch(role, lead) if self.lead_of(node, role) == Some(lead) => {
-                self.end_leadership(node, role);
-            }
-            Origin::Candidacy(role) => {
-                self.nodes[node].seats[index(role)] = Seat::Out;
-                self.later_node(node, Duration::from_millis(500), NodeEvent::Stand(role));
-            }
-            Origin::Batch(..) | Origin::Opening | Origin::Nobody => {}
-        }
+    fn no_space(&mut self, node: usize, role: Role) {
+        self.nodes[node].seats[index(role)] = Seat::Out;
+        self.later_node(node, Duration::from_millis(500), NodeEvent::Stand(role));
     }
 
     fn stand(&mut self, node: usize, role: Role) {
@@ -186,6 +181,10 @@ impl World {
             return;
         }
         self.nodes[node].seats[index(role)] = Seat::Standing;
+        if !self.nodes[node].disk.takes_reserve() {
+            let delay = self.random.micros(10, 300);
+            return self.later_node(node, delay, NodeEvent::NoSpace(role));
+        }
         let operations = election::candidacy(&self.store.state, role, node);
         self.propose(node, Origin::Candidacy(role), None, operations, Vec::new());
     }
@@ -237,6 +236,21 @@ impl World {
         match role {
             Role::Mesos => self.lead_mesos(node, fence),
             Role::Marathon => self.lead_marathon(node, fence),
+        }
+    }
+
+    /// A leadership does what has become possible.
+    pub(crate) fn go_on(&mut self, node: usize, role: Role, lead: u64) {
+        match role {
+            Role::Mesos => self.go_on_master(node, lead),
+            Role::Marathon => self.go_on_marathon(node, lead),
+        }
+    }
+
+    fn batch_committed(&mut self, node: usize, role: Role, lead: u64, proposal: u64) {
+        match role {
+            Role::Mesos => self.master_committed(node, lead, proposal),
+            Role::Marathon => self.marathon_committed(node, lead, proposal),
         }
     }
 

@@ -2,7 +2,7 @@
 //!
 //! Entries of one node apply in the order in which they were proposed, after a while. Of the entries that a
 //! dying process leaves behind, some beginning still applies and nobody hears of it. A caller's answer comes
-//! after its entry has been applied. While a node's disk is full what it proposes is refused.
+//! after its entry has been applied. On a full disk only what has room is proposed (`node/disk.rs`).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -114,12 +114,6 @@ impl World {
         records: Vec<RecordWrite>,
     ) -> Option<u64> {
         let mut session = self.nodes[node].proposer.session?;
-        if self.nodes[node].is_disk_full {
-            self.store.proposals += 1;
-            let delay = self.random.micros(10, 300);
-            self.later_node(node, delay, NodeEvent::NoSpace(origin));
-            return Some(self.store.proposals);
-        }
         let proposer = &mut self.nodes[node].proposer;
         let sequence = proposer.next;
         proposer.next += 1;
@@ -146,7 +140,7 @@ impl World {
     /// Withdraws a candidacy, or resigns; again and again where the log cannot grow, since an election node that stayed
     /// would lead with nobody behind it.
     pub(crate) fn propose_delete(&mut self, node: usize, path: Arc<str>) {
-        if self.nodes[node].is_disk_full {
+        if !self.nodes[node].disk.takes_reserve() {
             let pause = std::time::Duration::from_millis(500);
             return self.later_node(node, pause, NodeEvent::Withdraw(path));
         }

@@ -259,7 +259,7 @@ impl World {
             }
             Event::Fault(fault) => self.fault(fault),
             Event::Overdue { place, incarnation } => self.overdue(place, incarnation),
-            Event::DiskFree(node) => self.nodes[node].is_disk_full = false,
+            Event::DiskFree(node) => self.free_disk(node),
             Event::Reachable(machine) => self.machines[machine].is_reachable = true,
             Event::EngineUp(machine) => self.machines[machine].engine.is_down = false,
             Event::EngineWell(machine) => self.engine_is_well(machine),

@@ -83,39 +83,44 @@ impl World {
             return;
         }
         let Some(marathon) = self.nodes[node].marathon.as_mut() else { return };
-        let (writes, effects) = marathon.driver.apply_waiting(now, wall);
-        let fence = marathon.fence.clone();
-        let early = self.options.bug == Some(Bug::ReleaseBeforeDurable);
-        let mut proposal = None;
-        if !writes.is_empty() {
-            if !self.burn(Place::Node(node)) {
-                return;
-            }
-            let origin = Origin::Batch(Role::Marathon, lead);
-            proposal = self.propose(node, origin, Some(fence), Vec::new(), writes);
-            if proposal.is_none() {
-                return self.end_leadership(node, Role::Marathon);
-            }
-        }
-        if let Some(marathon) = &mut self.nodes[node].marathon {
-            marathon.driver.hold(proposal.filter(|_| !early), effects);
-        }
+        marathon.driver.apply_waiting(now, wall);
+        self.go_on_marathon(node, lead);
+    }
+
+    /// Does what has become possible: releases, proposes, applies.
+    pub(crate) fn go_on_marathon(&mut self, node: usize, lead: u64) {
+        self.release_marathon_batches(node, lead);
+        self.propose_of_marathon(node, lead);
         self.release_marathon_batches(node, lead);
         self.wake_marathon(node);
+    }
+
+    fn propose_of_marathon(&mut self, node: usize, lead: u64) {
+        let is_full = self.nodes[node].disk.is_full;
+        let Some(marathon) = self.nodes[node].marathon.as_ref().filter(|m| m.lead == lead) else {
+            return;
+        };
+        let Some(bytes) = marathon.driver.bytes_to_propose(is_full) else { return };
+        if !self.has_room_for(node, bytes) || !self.burn(Place::Node(node)) {
+            return;
+        }
+        let Some(marathon) = &mut self.nodes[node].marathon else { return };
+        let (writes, fence) = (marathon.driver.writes_to_propose(), marathon.fence.clone());
+        let origin = Origin::Batch(Role::Marathon, lead);
+        let Some(proposal) = self.propose(node, origin, Some(fence), Vec::new(), writes) else {
+            return self.end_leadership(node, Role::Marathon);
+        };
+        let early = self.options.bug == Some(Bug::ReleaseBeforeDurable);
+        if let Some(marathon) = &mut self.nodes[node].marathon {
+            marathon.driver.proposed(Some(proposal).filter(|_| !early));
+        }
     }
 
     pub(crate) fn marathon_committed(&mut self, node: usize, lead: u64, proposal: u64) {
         if let Some(marathon) = self.nodes[node].marathon.as_mut().filter(|m| m.lead == lead) {
             marathon.driver.committed(proposal);
-            self.release_marathon_batches(node, lead);
-            self.wake_marathon(node);
+            self.go_on_marathon(node, lead);
         }
-    }
-
-    /// The lease is back: what waited for it goes on.
-    pub(crate) fn resume_marathon(&mut self, node: usize, lead: u64) {
-        self.release_marathon_batches(node, lead);
-        self.wake_marathon(node);
     }
 
     fn release_marathon_batches(&mut self, node: usize, lead: u64) {

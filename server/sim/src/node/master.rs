@@ -30,6 +30,8 @@ pub(crate) struct MasterLead {
     requests: u64,
     /// The state that has committed.
     pub(crate) published: Snapshot,
+    /// It has been told that nothing can be stored.
+    is_told_full: bool,
 }
 
 impl World {
@@ -59,8 +61,19 @@ impl World {
             replies: BTreeMap::new(),
             requests: 0,
             published,
+            is_told_full: false,
         });
         self.release_master(node, lead, recovery.effects);
+        self.disk_changed(node);
+    }
+
+    /// Tells the master whether anything can be stored, when that is news.
+    pub(crate) fn tell_storage(&mut self, node: usize) {
+        let is_full = self.nodes[node].disk.is_full;
+        let Some(master) = &mut self.nodes[node].master else { return };
+        if std::mem::replace(&mut master.is_told_full, is_full) != is_full {
+            self.tell_master(node, Command::Storage { is_full });
+        }
     }
 
     /// A command for the leading master of a node; the driver takes it at its next turn.
@@ -89,46 +102,46 @@ impl World {
             return;
         }
         let Some(master) = self.nodes[node].master.as_mut() else { return };
-        let (writes, effects) = master.driver.apply_waiting(now, wall);
-        let fence = master.fence.clone();
+        master.driver.apply_waiting(now, wall);
         let snapshot = master.driver.core.snapshot();
         self.check_books(&snapshot);
+        self.go_on_master(node, lead);
+    }
+
+    /// Does what has become possible: releases, proposes, applies.
+    pub(crate) fn go_on_master(&mut self, node: usize, lead: u64) {
+        self.release_master_batches(node, lead);
+        self.propose_of_master(node, lead);
+        self.release_master_batches(node, lead);
+        self.wake_master(node);
+    }
+
+    fn propose_of_master(&mut self, node: usize, lead: u64) {
+        let is_full = self.nodes[node].disk.is_full;
+        let Some(master) = self.nodes[node].master.as_ref().filter(|m| m.lead == lead) else {
+            return;
+        };
+        let Some(bytes) = master.driver.bytes_to_propose(is_full) else { return };
+        if !self.has_room_for(node, bytes) || !self.burn(Place::Node(node)) {
+            return;
+        }
+        let Some(master) = &mut self.nodes[node].master else { return };
+        let (writes, fence) = (master.driver.writes_to_propose(), master.fence.clone());
+        let origin = Origin::Batch(Role::Mesos, lead);
+        let Some(proposal) = self.propose(node, origin, Some(fence), Vec::new(), writes) else {
+            return self.end_leadership(node, Role::Mesos);
+        };
         let early = self.options.bug == Some(Bug::ReleaseBeforeDurable);
-        let mut proposal = None;
-        if !writes.is_empty() {
-            if !self.burn(Place::Node(node)) {
-                return;
-            }
-            let origin = Origin::Batch(Role::Mesos, lead);
-            proposal = self.propose(node, origin, Some(fence), Vec::new(), writes);
-            if proposal.is_none() {
-                return self.end_leadership(node, Role::Mesos);
-            }
-        }
         if let Some(master) = &mut self.nodes[node].master {
-            master.driver.hold(proposal.filter(|_| !early), effects);
-        }
-        self.release_master_batches(node, lead);
-        self.wake_master(node);
-    }
-
-    pub(crate) fn batch_committed(&mut self, node: usize, role: Role, lead: u64, proposal: u64) {
-        match role {
-            Role::Mesos => {
-                if let Some(master) = self.nodes[node].master.as_mut().filter(|m| m.lead == lead) {
-                    master.driver.committed(proposal);
-                    self.release_master_batches(node, lead);
-                    self.wake_master(node);
-                }
-            }
-            Role::Marathon => self.marathon_committed(node, lead, proposal),
+            master.driver.proposed(Some(proposal).filter(|_| !early));
         }
     }
 
-    /// The lease is back: what waited for it goes on.
-    pub(crate) fn resume_master(&mut self, node: usize, lead: u64) {
-        self.release_master_batches(node, lead);
-        self.wake_master(node);
+    pub(crate) fn master_committed(&mut self, node: usize, lead: u64, proposal: u64) {
+        if let Some(master) = self.nodes[node].master.as_mut().filter(|m| m.lead == lead) {
+            master.driver.committed(proposal);
+            self.go_on_master(node, lead);
+        }
     }
 
     fn release_master_batches(&mut self, node: usize, lead: u64) {

@@ -69,6 +69,8 @@ impl World {
         let framework = marathon.published.framework.clone();
         let master = leader.node;
         let is_open = self.is_responsive(Place::Node(master));
+        // A subscription is stored before it is answered.
+        let is_open = is_open && !self.nodes[master].disk.is_full;
         let Some(master_lead) = self.lead_of(master, Role::Mesos).filter(|_| is_open) else {
             return self.subscription_failed(node, lead);
         };
