@@ -24,7 +24,7 @@ use xtask::Workspace;
 use crate::waiting::until;
 
 /// How long a page may take to show what it should.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What a reader prefers.
 #[derive(Debug, Clone, Copy)]
@@ -121,6 +121,19 @@ impl Browser {
     /// Waits for the first visible element that `css` selects.
     pub async fn find(&self, css: &str) -> Result<WebElement> {
         until(&format!("`{css}` is shown"), PATIENCE, async || self.find_now(css).await).await
+    }
+
+    /// The same as a reader without scripts does it: loads the page anew until it shows the element. A page is sent
+    /// without what was not known in time.
+    pub async fn find_by_reloading(&self, css: &str) -> Result<WebElement> {
+        until(&format!("`{css}` is shown"), PATIENCE, async || match self.find_now(css).await {
+            Ok(found) => Ok(found),
+            Err(missing) => {
+                self.driver.refresh().await?;
+                Err(missing)
+            }
+        })
+        .await
     }
 
     /// Clicks the first visible element that `css` selects.

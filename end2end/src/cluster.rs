@@ -242,7 +242,7 @@ impl Cluster {
     /// Waits until the application runs `instances` and nothing is being deployed to it; returns it.
     pub async fn settled(&self, id: &str, instances: u64) -> Result<Value> {
         let what = format!("{instances} instances of `{id}` run");
-        let settled = until(&what, Duration::from_secs(60), async || {
+        let settled = until(&what, Duration::from_secs(180), async || {
             let app = self.app(id).await?;
             let (running, deployments) = (&app["tasksRunning"], &app["deployments"]);
             let is_idle = deployments.as_array().is_some_and(Vec::is_empty);

@@ -18,9 +18,12 @@ pub struct Network {
 }
 
 impl Network {
-    /// Takes the first free one. 127.0.0.0/24 is left to people.
+    /// The third number of the first one. 127.0.0.0/24 is left to people.
+    pub const FIRST: u8 = 20;
+
+    /// Takes the first free one.
     pub fn take() -> Result<Self> {
-        for third in 20..250 {
+        for third in Self::FIRST..250 {
             match TcpListener::bind((Ipv4Addr::new(127, 0, third, 254), GUARD_PORT)) {
                 Ok(guard) if is_free(third) => return Ok(Self { third, _guard: guard }),
                 Ok(_) => {}
@@ -42,7 +45,9 @@ impl Network {
     }
 }
 
-/// Whether nobody who does not know of the guard listens where a master would.
+/// Whether nobody who does not know of the guard listens where a master, Marathon or an agent would; they may be about to end.
 fn is_free(third: u8) -> bool {
-    TcpListener::bind((Ipv4Addr::new(127, 0, third, 1), 5050)).is_ok()
+    [(1, 5050), (1, 8080), (11, 5051), (12, 5051), (13, 5051)]
+        .into_iter()
+        .all(|(last, port)| TcpListener::bind((Ipv4Addr::new(127, 0, third, last), port)).is_ok())
 }

@@ -77,6 +77,16 @@ fn starts(cluster: &Cluster, agent: &str, id: &str) -> usize {
     sandboxes(cluster, agent, id).iter().map(|sandbox| marks(sandbox).lines().count()).sum()
 }
 
+/// Waits until containers of the app were started so many times; one that has just been started takes a moment to mark that.
+async fn started(cluster: &Cluster, agent: &str, id: &str, times: usize) -> Result<()> {
+    until(&format!("`{id}` was started {times} times"), Duration::from_secs(60), async || {
+        let starts = starts(cluster, agent, id);
+        ensure!(starts == times, "{starts} times");
+        Ok(())
+    })
+    .await
+}
+
 /// The app's containers as the engine has them, ended ones included.
 async fn containers(cluster: &Cluster, id: &str) -> Result<Vec<Container>> {
     let all = cluster.containers().await?;
@@ -98,7 +108,7 @@ async fn ran_once(cluster: &Cluster, agent: &str, id: &str) -> Result<()> {
 
 /// The app has run in so many containers, which run still; one that has just been started takes a moment to mark that.
 async fn ran(cluster: &Cluster, agent: &str, id: &str, containers: usize) -> Result<()> {
-    until("each container was started once", Duration::from_secs(10), async || {
+    until("each container was started once", Duration::from_secs(60), async || {
         let states = states(cluster, id).await?;
         let all_run = states.len() == containers && states.iter().all(|state| state == "running");
         ensure!(all_run, "containers of `{id}`: {states:?}");

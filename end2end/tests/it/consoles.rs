@@ -62,7 +62,7 @@ async fn a_task_comes_and_goes_in_the_cluster_console_without_reloading() -> Res
         delete(&cluster.marathon("/v2/apps/nginx")).await?.expect(200)?;
         browser.find(&format!("{} {task}", hook("table-completed-tasks"))).await?;
         browser
-            .gone(&format!("{} {task}", hook("table-active-tasks")), Duration::from_secs(20))
+            .gone(&format!("{} {task}", hook("table-active-tasks")), Duration::from_secs(60))
             .await?;
         browser.still_marked().await
     })
@@ -102,24 +102,27 @@ async fn without_scripts_every_page_can_be_read() -> Result<()> {
     Browser::read("without-scripts", reader, async |browser| {
         let task = row(task.as_str().unwrap_or_default());
         browser.go(&cluster.master("/")).await?;
-        browser.find(&format!("{} {task}", hook("table-active-tasks"))).await?;
+        browser.find_by_reloading(&format!("{} {task}", hook("table-active-tasks"))).await?;
         // A link, not a script, leads to the sandbox and on to the log.
         browser.click(&format!("{task} {}", hook("sandbox-link"))).await?;
-        browser.click(&format!("[data-key$=\"stdout\"] {} a", hook("cell-name"))).await?;
-        browser.find(&hook("log-view")).await?;
+        let file = format!("[data-key$=\"stdout\"] {} a", hook("cell-name"));
+        browser.find_by_reloading(&file).await?;
+        browser.click(&file).await?;
+        browser.find_by_reloading(&hook("log-view")).await?;
         browser.go(&cluster.master("/ui/agents")).await?;
-        browser.find(&format!("{} {}", hook("table-agents"), hook("row"))).await?;
+        browser.find_by_reloading(&format!("{} {}", hook("table-agents"), hook("row"))).await?;
         browser.go(&cluster.marathon("/ui/apps")).await?;
+        browser.find_by_reloading(&row("/nginx")).await?;
         browser
             .attribute(
                 &format!("{} {}", row("/nginx"), hook("app-status")),
                 "data-status",
                 "running",
-                Duration::from_secs(20),
+                Duration::from_secs(60),
             )
             .await?;
         browser.go(&cluster.marathon("/ui/apps/nginx")).await?;
-        browser.find(&format!("{} {}", hook("table-instances"), hook("row"))).await?;
+        browser.find_by_reloading(&format!("{} {}", hook("table-instances"), hook("row"))).await?;
         ensure!(browser.is_without_scripts().await?, "scripts ran after all");
         Ok(())
     })

@@ -129,7 +129,7 @@ async fn the_log_is_read_at_the_agent(task: &Value) -> Result<()> {
     }
     // nginx writes each request to its stdout.
     let url = format!("http://{host}:5051/files/read?path={folder}/stdout&offset=0");
-    until("the request is in stdout", Duration::from_secs(10), async || {
+    until("the request is in stdout", Duration::from_secs(60), async || {
         let read = get(&url).await?.expect(200)?;
         ensure!(
             read["data"].as_str().is_some_and(|data| data.contains("GET / HTTP/1.1")),

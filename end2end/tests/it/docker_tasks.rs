@@ -186,7 +186,7 @@ async fn failures_say_what_was_wrong() -> Result<()> {
 #[tokio::test]
 async fn a_task_has_its_grace_period_and_its_container_goes_after_the_delay() -> Result<()> {
     let mut cluster = Cluster::prepare(1, &[])?;
-    cluster.set("MESOS_DOCKER_REMOVE_DELAY", "4secs");
+    cluster.set("MESOS_DOCKER_REMOVE_DELAY", "20secs");
     cluster.run().await?;
     let stubborn = json!({"cmd": "trap 'echo asked' TERM; while true; do sleep 0.2; done",
         "taskKillGracePeriodSeconds": 2});
@@ -205,7 +205,7 @@ async fn a_task_has_its_grace_period_and_its_container_goes_after_the_delay() ->
     ensure!(*ended.at("/State/ExitCode") == 137, "{}", ended.at("/State/ExitCode"));
     let log = docker(&["logs", container.name()]).await?;
     ensure!(log.trim() == "asked", "asked once, with time to answer: {log:?}");
-    until("the container is removed", Duration::from_secs(30), async || {
+    until("the container is removed", Duration::from_secs(90), async || {
         ensure!(find().await?.is_none(), "it is there");
         Ok(())
     })

@@ -65,10 +65,11 @@ impl Story<'_> {
         self.tomcat_is_scaled_as_far_as_the_agents_go().await.context("tomcat")?;
         self.the_volume_shows_the_hosts_folder().await.context("nginx-volume")?;
         self.destroy("nginx").await?;
+        // One of its random ports may be the fixed one.
+        self.destroy("tomcat").await?;
         self.the_fixed_port_is_on_every_agent().await.context("nginx-fixed-port")?;
         self.destroy("nginx").await?;
         self.the_shell_task_writes_its_file().await.context("basic-0")?;
-        self.destroy("tomcat").await?;
         let apps = get(&self.cluster.marathon("/v2/apps")).await?.expect(200)?;
         ensure!(apps == json!({"apps": []}), "{apps}");
         Ok(())

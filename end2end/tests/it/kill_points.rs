@@ -27,10 +27,11 @@ const MOST_WRITES: u32 = 200;
 
 /// A cluster whose master may end at any moment and is then started again.
 struct Story {
-    nodes: Nodes,
-    _agent: Child,
+    agent: Child,
     master: Child,
     has_ended: bool,
+    /// Last: the next story may take these addresses.
+    nodes: Nodes,
 }
 
 impl Story {
@@ -38,7 +39,12 @@ impl Story {
         let nodes = Nodes::prepare()?;
         let agent = nodes.agent()?;
         let master = nodes.master(&["--exit_after_durable_write", &durable_writes.to_string()])?;
-        Ok(Self { nodes, _agent: agent, master, has_ended: false })
+        Ok(Self { agent, master, has_ended: false, nodes })
+    }
+
+    async fn end(mut self) -> Result<()> {
+        self.master.kill().await?;
+        Ok(self.agent.kill().await?)
     }
 
     /// Starts the master again when it has ended itself; it must not end in any other way.
@@ -148,7 +154,9 @@ async fn a_master_that_ends_after_any_durable_write_loses_and_doubles_nothing() 
         outcome.with_context(|| {
             format!("the master ended after durable write {writes}\n{}", story.nodes.log("master"))
         })?;
-        if !story.has_ended {
+        let has_ended = story.has_ended;
+        story.end().await?;
+        if !has_ended {
             ensure!(writes > 10, "the story takes {writes} durable writes only");
             return Ok(());
         }

@@ -7,6 +7,7 @@ use end2end::{
     cluster::Cluster,
     commands,
     curl::{delete, get, send},
+    network::Network,
     waiting::until,
 };
 use serde_json::{Value, json};
@@ -17,19 +18,35 @@ const LIMIT: Duration = Duration::from_secs(90);
 /// A web server of a few lines that serves the files of its sandbox on its port.
 const SERVER: &str = "echo fine > good; exec busybox httpd -f -p $HOST:$PORT0 -h .";
 
+/// The same on loopback, where an agent asks a command in the host's network.
+fn local_server() -> String {
+    SERVER.replace("$HOST:", "127.0.0.1:")
+}
+
+/// A port on loopback that no other test's cluster has.
+fn local_port(cluster: &Cluster, number: u16) -> Value {
+    let port = 31_000 + 4 * u16::from(cluster.network().start()[2] - Network::FIRST) + number;
+    json!({"portDefinitions": [{"port": port}], "requirePorts": true})
+}
+
 /// A check that looks every second.
 fn check(protocol: &str, more: Value) -> Value {
-    let mut check = json!({"protocol": protocol, "intervalSeconds": 1, "timeoutSeconds": 5, "delaySeconds": 0,
+    let check = json!({"protocol": protocol, "intervalSeconds": 1, "timeoutSeconds": 5, "delaySeconds": 0,
         "gracePeriodSeconds": 60, "maxConsecutiveFailures": 2});
-    if let (Value::Object(check), Value::Object(more)) = (&mut check, more) {
-        check.extend(more);
-    }
-    check
+    with(check, more)
 }
 
 fn app(id: &str, line: &str, check: Value) -> Value {
     json!({"id": id, "cmd": line, "cpus": 0.05, "mem": 32, "healthChecks": [check],
         "env": {"KEEP": "this"}, "portDefinitions": [{"port": 0}], "backoffSeconds": 1})
+}
+
+/// The app with these members besides, or instead.
+fn with(mut app: Value, more: Value) -> Value {
+    if let (Value::Object(app), Value::Object(more)) = (&mut app, more) {
+        app.extend(more);
+    }
+    app
 }
 
 /// Waits until a task other than `before` runs and is healthy.
@@ -56,12 +73,13 @@ fn sandbox(cluster: &Cluster, task: &str) -> Result<std::path::PathBuf> {
 #[tokio::test]
 async fn a_command_that_turns_bad_is_replaced_whoever_asks_it() -> Result<()> {
     let cluster = Cluster::start_with(1, &["--containerizers=mesos"]).await?;
-    // The agent asks on loopback, where a command in the host's network listens too.
-    let anywhere = SERVER.replace("$HOST:", "127.0.0.1:");
     let inside = "test -e good && test \"$KEEP\" = this && test \"$PWD\" = \"$MESOS_SANDBOX\"";
     let apps = [
         app("/command", SERVER, check("COMMAND", json!({"command": {"value": inside}}))),
-        app("/mesos-http", &anywhere, check("MESOS_HTTP", json!({"path": "/good"}))),
+        with(
+            app("/mesos-http", &local_server(), check("MESOS_HTTP", json!({"path": "/good"}))),
+            local_port(&cluster, 0),
+        ),
         app("/http", SERVER, check("HTTP", json!({"path": "/good"}))),
     ];
     for app in &apps {
@@ -124,8 +142,8 @@ async fn a_check_that_hangs_counts_as_failed_and_leaves_nothing_behind() -> Resu
 #[tokio::test]
 async fn a_commands_tcp_check_reaches_the_hosts_network() -> Result<()> {
     let cluster = Cluster::start_with(1, &["--containerizers=mesos"]).await?;
-    let line = SERVER.replace("$HOST:", "127.0.0.1:");
-    let app = app("/tcp", &line, check("MESOS_TCP", json!({})));
+    let app = app("/tcp", &local_server(), check("MESOS_TCP", json!({})));
+    let app = with(app, local_port(&cluster, 0));
     send("POST", &cluster.marathon("/v2/apps"), &app).await?.expect(201)?;
     healthy(&cluster, "tcp", &Value::Null).await?;
     let tasks = get(&cluster.master("/tasks")).await?.expect(200)?;
@@ -138,7 +156,6 @@ async fn a_commands_tcp_check_reaches_the_hosts_network() -> Result<()> {
 #[tokio::test]
 async fn what_a_plain_check_finds_is_shown_with_its_task() -> Result<()> {
     let cluster = Cluster::start_with(1, &["--containerizers=mesos"]).await?;
-    let line = SERVER.replace("$HOST:", "127.0.0.1:");
     let times = json!({"intervalSeconds": 1, "timeoutSeconds": 5, "delaySeconds": 0});
     let cases = [
         (
@@ -161,12 +178,9 @@ async fn what_a_plain_check_finds_is_shown_with_its_task() -> Result<()> {
         ),
     ];
     for (id, asks, good, bad) in &cases {
-        let mut check = times.clone();
-        if let (Value::Object(check), Value::Object(asks)) = (&mut check, asks) {
-            check.extend(asks.clone());
-        }
-        let app = json!({"id": id, "cmd": line, "cpus": 0.05, "mem": 32, "check": check,
-            "portDefinitions": [{"port": 0}]});
+        let check = with(times.clone(), asks.clone());
+        let app = json!({"id": id, "cmd": local_server(), "cpus": 0.05, "mem": 32, "check": check});
+        let app = with(app, local_port(&cluster, 0));
         send("POST", &cluster.marathon("/v2/apps"), &app).await?.expect(201)?;
         let finds = async |wanted: &Value| {
             until(&format!("`{id}` finds {wanted}"), LIMIT, async || {

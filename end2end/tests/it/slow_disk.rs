@@ -10,7 +10,7 @@ use std::{
 use anyhow::{Context, Result, ensure};
 use end2end::{
     containers::docker,
-    curl::{get, send},
+    curl::{curl, get, send},
     nodes::Nodes,
     waiting::until,
 };
@@ -51,13 +51,15 @@ async fn on_a_disk_that_stands_still_changes_wait_and_nothing_breaks() -> Result
         .await?;
         send("POST", &nodes.marathon("/v2/apps"), &app(2, "one")).await?.expect(201)?;
         settled(&nodes, 2).await?;
+        starts::marked(&nodes, 2).await?;
         let (process, leader) = (master.id(), get(&nodes.mesos("/state")).await?.expect(200)?);
 
         fs::write(&stall, "")?;
         let is_answered = AtomicBool::new(false);
         let change = async {
             let url = nodes.marathon("/v2/apps//story");
-            let reply = send("PUT", &url, &json!({"instances": 3})).await;
+            let body = json!({"instances": 3}).to_string();
+            let reply = curl(&["-X", "PUT", "--max-time", "120", &url, "--json", &body]).await;
             is_answered.store(true, Ordering::SeqCst);
             reply?.expect(200).map(drop)
         };

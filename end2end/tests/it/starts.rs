@@ -16,7 +16,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// An app `/story` whose tasks note their starts.
 pub(crate) fn app(instances: u32, version: &str) -> Value {
-    let story = "trap 'exit 0' TERM; echo $MESOS_TASK_ID >> $MESOS_SANDBOX/started; while :; do sleep 0.05; done";
+    // It marks its start before it heeds anybody who ends it.
+    let story = "echo $MESOS_TASK_ID >> $MESOS_SANDBOX/started; trap 'exit 0' TERM; while :; do sleep 0.05; done";
     json!({
         "id": "/story", "cmd": story, "cpus": 0.01, "mem": 16, "instances": instances,
         "labels": {"version": version},
@@ -36,19 +37,36 @@ pub(crate) async fn settled(nodes: &Nodes, instances: u32) -> Result<()> {
     .await
 }
 
-/// Whether every container's task ran once, every task in one container, and so many tasks ran.
-pub(crate) async fn check(nodes: &Nodes, wanted: usize) -> Result<()> {
-    let mut containers: BTreeMap<String, usize> = BTreeMap::new();
-    for container in nodes.containers().await? {
-        *containers.entry(container.label("ekiden.task").to_owned()).or_default() += 1;
-    }
-    ensure!(containers.values().all(|count| *count == 1), "containers by task: {containers:?}");
-    let mut starts: BTreeMap<String, usize> = BTreeMap::new();
+/// Waits until so many tasks have marked their start: the last ones take a moment after they run.
+pub(crate) async fn marked(nodes: &Nodes, wanted: usize) -> Result<()> {
+    until(&format!("{wanted} tasks have marked their start"), PATIENCE, async || {
+        let starts = starts(nodes)?;
+        ensure!(starts.len() >= wanted, "told are {starts:?}");
+        Ok(())
+    })
+    .await
+}
+
+/// How often each task was started, by its own account.
+fn starts(nodes: &Nodes) -> Result<BTreeMap<String, usize>> {
+    let mut starts = BTreeMap::new();
     for file in files_named("started", &nodes.work_dir("agent"))? {
         for task in fs::read_to_string(file)?.lines() {
             *starts.entry(task.to_owned()).or_default() += 1;
         }
     }
+    Ok(starts)
+}
+
+/// Whether every container's task ran once, every task in one container, and so many tasks ran.
+pub(crate) async fn check(nodes: &Nodes, wanted: usize) -> Result<()> {
+    marked(nodes, wanted).await?;
+    let mut containers: BTreeMap<String, usize> = BTreeMap::new();
+    for container in nodes.containers().await? {
+        *containers.entry(container.label("ekiden.task").to_owned()).or_default() += 1;
+    }
+    ensure!(containers.values().all(|count| *count == 1), "containers by task: {containers:?}");
+    let starts = starts(nodes)?;
     ensure!(starts.values().all(|count| *count == 1), "starts by task: {starts:?}");
     ensure!(starts.len() == wanted, "{wanted} tasks were to run, told are {starts:?}");
     Ok(())

@@ -8,7 +8,7 @@ use end2end::{cluster::Cluster, curl::get, fixture, waiting::until};
 #[tokio::test]
 async fn a_second_start_finds_the_app_and_its_container_again() -> Result<()> {
     let mut cluster = Cluster::start(1).await?;
-    until("both addresses are printed", Duration::from_secs(10), async || {
+    until("both addresses are printed", Duration::from_secs(60), async || {
         let printed = cluster.printed();
         ensure!(
             printed.contains(&cluster.master("/")) && printed.contains(&cluster.marathon("/ui/")),
@@ -81,7 +81,7 @@ async fn a_taken_port_is_one_sentence_that_names_it() -> Result<()> {
     let _holder = TcpListener::bind((agent, 5051))?;
     let start = cluster.command()?.stdin(Stdio::null()).output();
     let ended =
-        tokio::time::timeout(Duration::from_secs(20), start).await.context("it did not end")??;
+        tokio::time::timeout(Duration::from_secs(60), start).await.context("it did not end")??;
     let words = String::from_utf8_lossy(&ended.stdout).into_owned()
         + String::from_utf8_lossy(&ended.stderr).as_ref();
     ensure!(!ended.status.success() && words.contains(&format!("{agent}:5051")), "{words}");

@@ -58,6 +58,7 @@ impl Gate<'_> {
             machine::check_compilers()?;
             packages::ensure(&PACKAGES, "testing")?;
             gate.ensure_nextest()?;
+            gate.ensure_clients()?;
             Engine::ensure()
         })?;
         if cfg!(target_arch = "x86_64") {
@@ -84,6 +85,17 @@ impl Gate<'_> {
         self.step("tests", |gate| {
             gate.cargo(&["nextest", "run", "--cargo-profile", "ci", "--profile", "ci"], &[])
         })
+    }
+
+    /// The clients that others wrote, from Python's package index; asked more than once, since no test should fail for its sake.
+    fn ensure_clients(&self) -> Result<()> {
+        let script = self.workspace.root().join("end2end/clients/pymesos_install.py");
+        let folder = self.workspace.target().join("clients/pymesos");
+        let install = || {
+            let mut command = Command::new("python3");
+            execute(command.arg(&script).arg(&folder))
+        };
+        install().or_else(|_| install()).or_else(|_| install())
     }
 
     /// First, since the server embeds what comes out: with another bundle it would be compiled again.

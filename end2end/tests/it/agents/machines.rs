@@ -56,10 +56,12 @@ async fn a_lost_machine_takes_nothing_with_it_that_is_not_its_own() -> Result<()
     let after = placed(&cluster, "both").await?;
     ensure!(after.iter().any(|(task, _)| *task == kept), "the kept one was replaced: {after:?}");
     ensure!(after.iter().all(|(task, _)| *task != lost), "the lost one is back: {after:?}");
-    ensure!(
-        starts(&cluster, "agent-2", "both") + starts(&cluster, "agent-1", "both") >= 3,
-        "{after:?}"
-    );
+    until("each of three has marked its start", Duration::from_secs(60), async || {
+        let starts = starts(&cluster, "agent-2", "both") + starts(&cluster, "agent-1", "both");
+        ensure!(starts >= 3, "{starts} have, placed are {after:?}");
+        Ok(())
+    })
+    .await?;
 
     // The other cluster's agent is restarted on the same engine: it finds its own and nothing else.
     other.kill_process("agent-1").await?;
@@ -126,7 +128,7 @@ async fn a_task_that_was_replaced_is_ended_when_its_agent_comes_back_with_it() -
 
     cluster.order("start", agent).await?;
     until_active(&cluster, 2).await?;
-    until("the old container is ended", Duration::from_secs(30), async || {
+    until("the old container is ended", Duration::from_secs(60), async || {
         let running = cluster.running("docker.io/busybox").await?;
         ensure!(running.len() == 1, "{} containers run", running.len());
         ensure!(running[0].label("ekiden.task") == survivor, "the new one was ended");
@@ -134,8 +136,12 @@ async fn a_task_that_was_replaced_is_ended_when_its_agent_comes_back_with_it() -
     })
     .await?;
     ensure!(running_task(&cluster, "moves").await? == survivor, "the new one was replaced");
-    ensure!(master_state_of(&cluster, &task).await? == "TASK_KILLED", "how the old one ended");
-    Ok(())
+    until("the master knows how the old one ended", Duration::from_secs(30), async || {
+        let state = master_state_of(&cluster, &task).await?;
+        ensure!(state == "TASK_KILLED", "{task} is {state}");
+        Ok(())
+    })
+    .await
 }
 
 #[tokio::test]
