@@ -258,8 +258,11 @@ async fn it_is_followed_when_it_begins_anew(
     browser: &Browser,
     name: &str,
 ) -> Result<()> {
-    fs::rename(sandbox.path(name), sandbox.path(&format!("{name}.1")))?;
-    sandbox.append(name, "轮换之后的第一行\n".as_bytes())?;
+    // In one step, so that no reader finds the name free or the new file empty.
+    let next = format!("{name}.next");
+    sandbox.append(&next, "轮换之后的第一行\n".as_bytes())?;
+    fs::hard_link(sandbox.path(name), sandbox.path(&format!("{name}.1")))?;
+    fs::rename(sandbox.path(&next), sandbox.path(name))?;
     let text = shows(browser, "轮换之后的第一行").await?;
     ensure!(!text.contains("针 two"), "the old file is still there");
     sandbox.append(name, b"and the second\n")?;

@@ -388,7 +388,8 @@ mod tests {
         assert!(why.contains("cannot create `") && why.contains("Is a directory"), "{why}");
         leadership.resign().await;
         let leadership = session.campaign(Election::Mesos, Bytes::new()).await.unwrap();
-        assert!(leadership.lease().is_held());
+        let held = tokio::time::timeout(Duration::from_secs(30), leadership.lease().held()).await;
+        held.expect("the lease needs no room");
         let refused = session.write(&leadership.fence, change()).await;
         assert!(matches!(refused, Err(WriteError::NoRoom(_))), "{refused:?}");
         leadership.resign().await;

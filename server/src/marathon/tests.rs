@@ -16,7 +16,7 @@ use marathon_core::command::{AppChange, ChangeApps};
 use marathon_core::effect::Reply;
 use marathon_core::instance::Condition;
 use marathon_core::run_spec::RunSpec;
-use marathon_core::{Command, Snapshot};
+use marathon_core::{Command, Marathon, Snapshot, Start, records};
 use model::{AppId, Instant};
 use prost::Message as _;
 use serde_json::{Value, json};
@@ -33,7 +33,7 @@ use super::*;
 mod suspended;
 
 /// Longest wait for anything in these tests.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// What the test's master shares with its handler.
 struct Master {
@@ -164,16 +164,34 @@ impl Cluster {
 
     /// Waits until the stored state is as wanted.
     async fn until(&self, what: &str, is_so: impl Fn(&Snapshot) -> bool) -> Arc<Snapshot> {
-        let found = async {
-            loop {
-                if let Some(snapshot) = self.service.handle.snapshot().filter(|s| is_so(s)) {
-                    return snapshot;
-                }
-                tokio::time::sleep(Duration::from_millis(5)).await;
-            }
-        };
-        tokio::time::timeout(PATIENCE, found).await.unwrap_or_else(|_| panic!("never: {what}"))
+        found(what, || self.service.handle.snapshot().filter(|s| is_so(s))).await
     }
+
+    /// The state as soon as it is shown, which it is not at moments without a lease.
+    async fn snapshot(&self) -> Arc<Snapshot> {
+        self.until("shown", |_| true).await
+    }
+
+    /// What a process that begins to lead now would find.
+    fn stored(&self) -> Snapshot {
+        let settings = MarathonConfig::new("127.0.0.1", 8080).core;
+        let start = Start { settings, seed: 0, now: Clock.now(), wall: Clock.wall() };
+        let stored = self.node.session().load(records::PREFIX);
+        Marathon::recover(start, stored.iter()).unwrap().snapshot()
+    }
+}
+
+/// Looks again and again until there is something.
+async fn found<T>(what: &str, look: impl Fn() -> Option<T>) -> T {
+    let found = async {
+        loop {
+            if let Some(found) = look() {
+                return found;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, found).await.unwrap_or_else(|_| panic!("never: {what}"))
 }
 
 fn nginx() -> RunSpec {
@@ -210,7 +228,7 @@ async fn an_app_runs_through_the_scheduler_api_and_survives_the_process() {
 
     let reply = cluster.ask(AppChange::Create(nginx())).await;
     assert!(matches!(reply, Reply::Deploying(_)), "{reply:?}");
-    assert_eq!(cluster.service.handle.snapshot().unwrap().deployments.len(), 1, "own writes");
+    assert_eq!(cluster.snapshot().await.deployments.len(), 1, "own writes");
     cluster.call(CallType::Revive).await;
     cluster.event(offer("M-O1")).await;
     let accept = cluster.call(CallType::Accept).await.accept.unwrap();
@@ -228,7 +246,11 @@ async fn an_app_runs_through_the_scheduler_api_and_survives_the_process() {
     let first = tokio::time::timeout(PATIENCE, events.next()).await.unwrap().unwrap();
     assert_eq!(first.event_type(), "group_change_success");
     // What is written behind must be on disk before the process ends.
-    tokio::time::sleep(Duration::from_millis(300)).await;
+    let is_written = || {
+        let stored = cluster.stored();
+        stored.instances_of(&nginx_id).any(|instance| instance.condition == Condition::Running)
+    };
+    found("the running instance is written", || is_written().then_some(())).await;
     cluster.stop().await;
 
     let mut cluster = Cluster::start(folder.path()).await;
@@ -254,7 +276,8 @@ async fn a_broken_stream_is_subscribed_to_anew_and_reconciled() {
     assert_eq!(subscribe.framework_id.unwrap().value, "M-0000");
     cluster.call(CallType::Reconcile).await;
     cluster.until("registered again", |snapshot| snapshot.master.is_some()).await;
-    assert_eq!(cluster.service.handle.leader().as_deref(), Some("127.0.0.1:8080"));
+    let leader = found("a leader", || cluster.service.handle.leader()).await;
+    assert_eq!(leader, "127.0.0.1:8080");
     cluster.stop().await;
 }
 
@@ -272,6 +295,6 @@ async fn a_master_that_is_too_busy_is_asked_again_and_the_subscription_stays() {
     }
     assert!(!calls.contains(&CallType::Subscribe), "{calls:?}");
     assert_eq!(cluster.master.is_busy_for.load(Ordering::Relaxed), 0);
-    assert!(cluster.service.handle.snapshot().unwrap().master.is_some());
+    assert!(cluster.snapshot().await.master.is_some());
     cluster.stop().await;
 }

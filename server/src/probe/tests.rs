@@ -1,10 +1,11 @@
 pub(crate) mod tls;
 
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 
 use super::*;
 
@@ -44,6 +45,28 @@ impl Served {
     /// What it answers from now on.
     pub(crate) fn set(&self, status: u16) {
         self.status.store(status, Ordering::SeqCst);
+    }
+}
+
+/// A port where every connection is refused as long as this lives: nobody listens there, and nobody else can, for it
+/// is bound.
+#[derive(Debug)]
+pub(crate) struct Closed {
+    pub(crate) port: u16,
+    _socket: TcpSocket,
+}
+
+impl Closed {
+    /// One on loopback.
+    pub(crate) fn on_loopback() -> Self {
+        Self::at((Ipv4Addr::LOCALHOST, 0).into()).unwrap()
+    }
+
+    /// That one; an error when somebody has it.
+    pub(crate) fn at(address: SocketAddr) -> std::io::Result<Self> {
+        let socket = if address.is_ipv6() { TcpSocket::new_v6()? } else { TcpSocket::new_v4()? };
+        socket.bind(address)?;
+        Ok(Self { port: socket.local_addr()?.port(), _socket: socket })
     }
 }
 

@@ -212,7 +212,13 @@ async fn processor_time_is_shared_and_bounded_in_cgroups_of_version_1() {
     let read = |name: &str| std::fs::read_to_string(folder.join(name)).unwrap().trim().to_owned();
     let names = ["cpu.shares", "cpu.cfs_quota_us", "cpu.cfs_period_us"];
     assert_eq!(names.map(read), ["102", "50000", "100000"]);
-    assert_eq!(read("cgroup.procs").lines().count(), 2, "the shell and what it waits for");
+    let count = || read("cgroup.procs").lines().count();
+    let are_both_there = tokio::time::timeout(Duration::from_secs(30), async {
+        while count() != 2 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    });
+    assert!(are_both_there.await.is_ok(), "{} and not the shell and what it waits for", count());
     world.process.remove(NAME).await.unwrap();
     assert!(!folder.exists());
 }

@@ -10,6 +10,9 @@ use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{UnixListener, UnixStream};
 
+/// How long an answer may take that is to come.
+const PATIENCE: Duration = Duration::from_secs(30);
+
 /// What a played engine does with a request.
 enum Answer {
     /// Says this, and hangs up.
@@ -54,10 +57,14 @@ impl Played {
     }
 
     fn docker(&self) -> Docker {
+        self.docker_within(PATIENCE, PATIENCE)
+    }
+
+    fn docker_within(&self, call_timeout: Duration, pull_stall_timeout: Duration) -> Docker {
         Docker::new(DockerConfig {
             socket: self.socket.clone(),
-            call_timeout: Duration::from_secs(1),
-            pull_stall_timeout: Duration::from_secs(1),
+            call_timeout,
+            pull_stall_timeout,
             retry_pause: Duration::from_millis(50),
             ..DockerConfig::default()
         })
@@ -116,7 +123,8 @@ fn spec() -> agent_core::container::ContainerSpec {
 #[tokio::test]
 async fn every_call_gives_a_silent_engine_up_in_time_and_names_what_it_asked() {
     let engine = Played::start(|_, _| Answer::Silence);
-    let docker = engine.docker();
+    let soon = Duration::from_secs(1);
+    let docker = engine.docker_within(soon, soon);
     let spec = spec();
     let errors = [
         docker.probe().await.err(),
@@ -148,9 +156,10 @@ async fn a_pull_without_progress_is_given_up_and_says_so() {
             progress.len()
         ))
     });
-    let error =
-        engine.docker().pull(&Pull::quiet("busybox", false, Path::new("/none"))).await.unwrap_err();
-    assert_eq!(error.to_string(), "failed to pull image `busybox`: no progress for 1 s");
+    // Within that time the pull must also begin.
+    let docker = engine.docker_within(PATIENCE, Duration::from_secs(3));
+    let error = docker.pull(&Pull::quiet("busybox", false, Path::new("/none"))).await.unwrap_err();
+    assert_eq!(error.to_string(), "failed to pull image `busybox`: no progress for 3 s");
 }
 
 #[tokio::test]
@@ -189,8 +198,7 @@ async fn waiting_outlives_an_engine_that_breaks_off_and_talks_nonsense() {
         }
         _ => Answer::BreakOff,
     });
-    let exit =
-        tokio::time::timeout(Duration::from_secs(20), engine.docker().wait("mesos-S0.x")).await;
+    let exit = tokio::time::timeout(PATIENCE, engine.docker().wait("mesos-S0.x")).await;
     assert_eq!(exit.unwrap(), Exit::Exited { status: 5, out_of_memory: false });
 }
 

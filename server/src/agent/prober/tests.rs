@@ -4,7 +4,7 @@ use containerizer::NoOp;
 use model::ContainerId;
 
 use super::*;
-use crate::probe::tests::{Served, tls};
+use crate::probe::tests::{Closed, Served, tls};
 
 fn probe(question: Question, timeout: Option<Duration>) -> Probe {
     Probe {
@@ -64,16 +64,29 @@ async fn silence_and_closed_ports_are_failures() {
     prober.ask(probe(http(port), Some(Duration::from_millis(200))));
     let Some(Command::Probed { outcome, .. }) = commands.recv().await else { panic!("no answer") };
     assert_eq!(outcome, Outcome::Failed("no answer within 0.2 s".to_owned()));
-    drop(listener);
-    let outcome = answer(&NoOp::new(), &probe(http(port), None)).await;
+    let closed = Closed::on_loopback();
+    let outcome = answer(&NoOp::new(), &probe(http(closed.port), None)).await;
     let Outcome::Failed(cause) = outcome else { panic!("{outcome:?}") };
-    assert!(cause.starts_with(&format!("no connection to port {port}: ")), "{cause}");
+    assert!(cause.starts_with(&format!("no connection to port {}: ", closed.port)), "{cause}");
+}
+
+/// A server with TLS on loopback of one family, at a port that is closed in the other one.
+async fn served_in_one_family(is_v6: bool) -> Closed {
+    loop {
+        let port = tls::serve(&loopback(is_v6).to_string()).await;
+        match Closed::at((loopback(!is_v6), port).into()) {
+            Ok(closed) => return closed,
+            // Somebody else has it there: another port may be free.
+            Err(error) => assert_eq!(error.kind(), io::ErrorKind::AddrInUse, "{error}"),
+        }
+    }
 }
 
 #[tokio::test]
 async fn tls_and_ipv6_are_asked_on_loopback_and_certificates_not_looked_at() {
     for (ip, is_v6) in [("127.0.0.1", false), ("::1", true)] {
-        let port = tls::serve(ip).await;
+        let closed = served_in_one_family(is_v6).await;
+        let port = closed.port;
         let https = Question::Http { is_tls: true, port, path: "/".to_owned(), is_v6 };
         let outcome = answer(&NoOp::new(), &probe(https, None)).await;
         assert_eq!(outcome, Outcome::Answered(204), "{ip}");

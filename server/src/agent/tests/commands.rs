@@ -117,6 +117,12 @@ fn entries(folder: &Path) -> Vec<PathBuf> {
     std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path()).collect()
 }
 
+/// Whether the process runs that program; a copy of the shell that is about to begin it does not yet.
+fn runs(pid: u32, program: &str) -> bool {
+    let line = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    line.split(|byte| *byte == 0).next() == Some(program.as_bytes())
+}
+
 async fn until(what: &str, mut is_so: impl FnMut() -> bool) {
     let waited = tokio::time::timeout(PATIENCE, async {
         while !is_so() {
@@ -166,7 +172,12 @@ async fn a_command_runs_on_without_its_agent_and_is_found_once() {
     drop(connection);
     std::fs::write(world.sandbox("job.1").join("go"), "").unwrap();
     world.output("job.1", "gone on").await;
-    let before = world.processes();
+    let mut before = Vec::new();
+    until("the shell waits for what it runs last", || {
+        before = world.processes();
+        before.iter().any(|pid| runs(*pid, "sleep"))
+    })
+    .await;
     let agent = world.start().await;
     let (mut connection, told) = world.master.take_back(2).await;
     assert_eq!(told.tasks.len(), 1);

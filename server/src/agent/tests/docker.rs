@@ -142,12 +142,15 @@ async fn a_container_that_ended_while_the_agent_was_away_is_reported() {
     let (folder, master) = (TempDir::new().unwrap(), Master::listen().await);
     let agent = Running::start(config(&folder, &master, Engine::Docker)).await;
     let (mut connection, _) = master.admit().await;
-    let script = "export PATH=/bin; echo one; sleep 2; echo two; exit 3";
+    let script = "export PATH=/bin; echo one; \
+                  while [ ! -e /mnt/mesos/sandbox/go ]; do sleep 0.1; done; echo two; exit 3";
     connection.run(docker_task("job.1", &image.0, script, free_port(31_400))).await;
     connection.update_to(TaskState::TaskRunning).await;
     connection.settle().await;
     agent.stop().await;
     drop(connection);
+    let sandbox = "work/slaves/S0/frameworks/F-0000/executors/job.1/runs/latest";
+    std::fs::write(folder.path().join(sandbox).join("go"), "").unwrap();
     while image.containers("{{.Status}}")[0].starts_with("Up") {
         tokio::time::sleep(std::time::Duration::from_millis(100)).await;
     }

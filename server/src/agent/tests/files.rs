@@ -135,12 +135,15 @@ async fn a_reader_at_the_end_of_a_file_is_answered_when_it_grows() {
     let (later, ()) = tokio::join!(part(&agent, &waiting, "bytes=4-"), append);
     assert_eq!(later, (StatusCode::PARTIAL_CONTENT, "bytes 4-7/8".to_owned(), b"two\n".to_vec()));
 
-    // Begun anew under the same name, as the division of a large log does.
+    // Begun anew under the same name, as the division of a large log does, but in one step: at no moment is the name
+    // free or its file empty.
     let divide = async {
         tokio::task::yield_now().await;
         let name = format!("{directory}/stdout");
-        std::fs::rename(&name, format!("{name}.1")).unwrap();
-        std::fs::write(&name, b"new").unwrap();
+        let new = format!("{name}.new");
+        std::fs::write(&new, b"new").unwrap();
+        std::fs::hard_link(&name, format!("{name}.1")).unwrap();
+        std::fs::rename(&new, &name).unwrap();
     };
     let (divided, ()) = tokio::join!(part(&agent, &waiting, "bytes=8-"), divide);
     assert_eq!(divided, (outside, "bytes */3".to_owned(), empty.clone()));

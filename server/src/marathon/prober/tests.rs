@@ -1,11 +1,16 @@
 use tokio::net::TcpListener;
 
 use super::*;
-use crate::probe::tests::{Served, tls};
+use crate::probe::tests::{Closed, Served, tls};
 
 fn order(question: Question, port: u16) -> ProbeOrder {
-    let (host, timeout) = ("127.0.0.1".to_owned(), Duration::from_millis(300));
+    let (host, timeout) = ("127.0.0.1".to_owned(), Duration::from_secs(30));
     ProbeOrder { id: ProbeId(7), question, host, port, timeout }
+}
+
+/// The same to somebody who will not answer.
+fn in_vain(question: Question, port: u16) -> ProbeOrder {
+    ProbeOrder { timeout: Duration::from_millis(300), ..order(question, port) }
 }
 
 fn http() -> Question {
@@ -34,12 +39,13 @@ async fn a_server_that_turns_bad_is_seen_to() {
 async fn nobody_who_listens_and_nobody_who_answers_are_failures() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
-    let (_, silent) = ask(order(http(), port)).await;
+    let (_, silent) = ask(in_vain(http(), port)).await;
     assert_eq!(silent, Outcome::Failed("no answer within 0.3 s".to_owned()));
-    drop(listener);
-    let (_, outcome) = ask(order(Question::Tcp, port)).await;
+    let closed = Closed::on_loopback();
+    let (_, outcome) = ask(order(Question::Tcp, closed.port)).await;
     let Outcome::Failed(cause) = outcome else { panic!("{outcome:?}") };
-    assert!(cause.starts_with(&format!("no connection to 127.0.0.1:{port}: ")), "{cause}");
+    let told = format!("no connection to 127.0.0.1:{}: ", closed.port);
+    assert!(cause.starts_with(&told), "{cause}");
 }
 
 #[tokio::test]
@@ -48,8 +54,7 @@ async fn marathon_asks_over_tls_and_ipv6_and_looks_at_no_certificate() {
         let port = tls::serve(host).await;
         let path = "/health".to_owned();
         let https = Question::Http { scheme: Scheme::Https, path, wants_body: false };
-        let timeout = Duration::from_secs(30);
-        let order = ProbeOrder { host: host.to_owned(), timeout, ..order(https, port) };
+        let order = ProbeOrder { host: host.to_owned(), ..order(https, port) };
         let (_, outcome) = ask(order).await;
         let Outcome::Answered(answer) = outcome else { panic!("{host}: {outcome:?}") };
         assert_eq!(answer.status, 204, "{host}");
@@ -73,7 +78,7 @@ async fn silent_tasks_are_counted_and_keep_nobody_waiting_for_ever() {
     let (orders, questions) = mpsc::unbounded_channel();
     for (number, listener) in (0..).zip(&silent) {
         let port = listener.local_addr().unwrap().port();
-        orders.send(ProbeOrder { id: ProbeId(number), ..order(http(), port) }).unwrap();
+        orders.send(ProbeOrder { id: ProbeId(number), ..in_vain(http(), port) }).unwrap();
     }
     orders.send(ProbeOrder { id: ProbeId(100), ..order(http(), server.port) }).unwrap();
     drop(orders);

@@ -29,6 +29,8 @@ mod full;
 mod many_tasks;
 mod suspended;
 
+/// Longest wait for anything; ten thousand tasks take their time.
+const PATIENCE: Duration = Duration::from_secs(60);
 const JSON: &str = "application/json";
 const PROTOBUF: &str = "application/x-protobuf";
 
@@ -144,7 +146,7 @@ impl Cluster {
     async fn until(&self, is_wanted: impl Fn(&Snapshot) -> bool) -> Arc<Snapshot> {
         let mut snapshot = self.snapshot.clone();
         let wait = snapshot.wait_for(|state| state.as_deref().is_some_and(&is_wanted));
-        let state = tokio::time::timeout(Duration::from_secs(10), wait).await;
+        let state = tokio::time::timeout(PATIENCE, wait).await;
         state.expect("the state comes in time").unwrap().clone().unwrap()
     }
 
@@ -234,14 +236,14 @@ impl Events {
                     Event::decode(record).unwrap()
                 };
             }
-            let frame = tokio::time::timeout(Duration::from_secs(10), self.body.frame()).await;
+            let frame = tokio::time::timeout(PATIENCE, self.body.frame()).await;
             let frame = frame.expect("an event comes").expect("the stream is open").unwrap();
             self.decoder.feed(&frame.into_data().unwrap());
         }
     }
 
     async fn ends(&mut self) -> bool {
-        let frame = tokio::time::timeout(Duration::from_secs(10), self.body.frame()).await;
+        let frame = tokio::time::timeout(PATIENCE, self.body.frame()).await;
         frame.expect("the stream ends").is_none()
     }
 }
@@ -267,7 +269,7 @@ impl Agent {
             }
             let mut bytes = [0; 4_096];
             let read = self.connection.read(&mut bytes);
-            let read = tokio::time::timeout(Duration::from_secs(10), read).await;
+            let read = tokio::time::timeout(PATIENCE, read).await;
             let read = read.expect("a frame comes").unwrap();
             assert_ne!(read, 0, "the link is open");
             self.decoder.feed(&bytes[..read]);
@@ -543,7 +545,7 @@ async fn a_leadership_that_ends_closes_streams_and_links() {
     while !events.ends().await {}
     let mut rest = Vec::new();
     let closed = agent.connection.read_to_end(&mut rest);
-    tokio::time::timeout(Duration::from_secs(10), closed).await.unwrap().unwrap();
+    tokio::time::timeout(PATIENCE, closed).await.unwrap().unwrap();
 }
 
 #[tokio::test]

@@ -103,6 +103,6 @@ async fn a_re_registration_that_breaks_off_is_none() {
     }
     let mut answer = Vec::new();
     let closed = agent.connection.read_to_end(&mut answer);
-    tokio::time::timeout(Duration::from_secs(10), closed).await.unwrap().unwrap();
+    tokio::time::timeout(PATIENCE, closed).await.unwrap().unwrap();
     assert!(answer.is_empty(), "the master answers a part: {answer:?}");
 }
