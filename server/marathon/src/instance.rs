@@ -193,6 +193,19 @@ impl Instance {
             && !matches!(self.condition, Condition::UnreachableInactive)
     }
 
+    /// Whether it says of something that it happened after `wall`: the clock was put back since.
+    pub fn is_ahead_of(&self, wall: Timestamp) -> bool {
+        self.since > wall || self.task.as_ref().is_some_and(|task| task.staged_at > wall)
+    }
+
+    /// Lets what it is judged by have happened at `wall` at the latest.
+    pub fn bring_back_to(&mut self, wall: Timestamp) {
+        self.since = self.since.min(wall);
+        if let Some(task) = &mut self.task {
+            task.staged_at = task.staged_at.min(wall);
+        }
+    }
+
     /// Whether all results so far are good, and whether one is bad; what was stored where there is none yet.
     fn verdict(&self) -> (bool, bool) {
         let mut results = self.checks.results.iter().flatten().peekable();

@@ -33,7 +33,6 @@ use crate::settings::Settings;
 use crate::snapshot::Snapshot;
 use crate::timers::{Timer, Timers};
 use crate::tree::Tree;
-use crate::wall_clock::WallClock;
 
 pub use recovery::Start;
 
@@ -105,7 +104,7 @@ impl Marathon {
             Command::Tick => self.wakes_at = None, // The alarm has gone off.
             Command::StatusUpdate(update) => self.status_update(&update),
             Command::Probed { probe, outcome } => self.probed(probe, outcome),
-            Command::WallClockRead(wall) => self.state.clock = WallClock::new(self.now, wall),
+            Command::WallClockRead(wall) => self.read_wall_clock(wall),
         }
         self.fire_timers();
         self.settle();

@@ -3,7 +3,7 @@
 //!
 //! Nobody is judged on old news: after a start or a new subscription tasks are first asked for.
 
-use model::{InstanceId, Instant};
+use model::{InstanceId, Instant, Timestamp};
 
 use super::Marathon;
 use super::instances::Write;
@@ -11,12 +11,28 @@ use crate::command::StatusUpdate;
 use crate::instance::{Condition, Goal, Instance};
 use crate::run_spec::UnreachableStrategy;
 use crate::timers::Timer;
+use crate::wall_clock::WallClock;
 
 impl Marathon {
+    /// Takes a reading of the wall clock. When it was put back, what then seems to lie ahead counts from now on: nobody would be
+    /// judged before the clock is there again.
+    pub(super) fn read_wall_clock(&mut self, wall: Timestamp) {
+        self.state.clock = WallClock::new(self.now, wall);
+        let all = self.state.instances.values().flat_map(|instances| instances.values());
+        let ahead: Vec<_> = all.filter(|one| one.is_ahead_of(wall)).cloned().collect();
+        for instance in ahead {
+            let mut instance = (*instance).clone();
+            instance.bring_back_to(wall);
+            self.put(instance, Write::Behind);
+        }
+    }
+
     pub(super) fn became_unreachable(&mut self, mut instance: Instance, update: &StatusUpdate) {
         if !instance.condition.is_unreachable() {
             instance.condition = Condition::Unreachable;
-            instance.since = update.unreachable_since.unwrap_or_else(|| self.wall());
+            // The master's clock may be another machine's.
+            let wall = self.wall();
+            instance.since = update.unreachable_since.map_or(wall, |since| since.min(wall));
         }
         if instance.goal == Goal::Decommissioned {
             let id = instance.id.clone();

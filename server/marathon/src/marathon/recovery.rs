@@ -225,6 +225,7 @@ impl Marathon {
     }
 
     fn restore_instance(&mut self, mut instance: Instance) {
+        instance.bring_back_to(self.wall());
         if let Some(definition) = self.state.definition_of(&instance) {
             instance.checks = Checks::of(&definition.spec);
             let is_locked = self.state.locks.contains_key(&instance.app);

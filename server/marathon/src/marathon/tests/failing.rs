@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use model::{AgentId, TaskId, TaskState};
+use model::{AgentId, TaskId, TaskState, Timestamp};
 use serde_json::json;
 
-use super::world::{World, app, id, update, world};
+use super::world::{BEGINNING, World, app, id, update, world};
 use crate::Command;
 use crate::command::AppChange;
 use crate::effect::{Call, Effect};
@@ -183,6 +183,46 @@ fn an_instance_that_returns_after_it_was_expunged_is_killed() {
     world.pass(Duration::from_secs(1));
     assert!(!world.live_tasks().contains(&lost) && world.live_tasks().len() == 1);
     assert_eq!(world.conditions("/nginx"), [Condition::Running]);
+}
+
+/// A reading of the wall clock that is so many seconds ahead.
+fn reading(world: &World, ahead: i64) -> Command {
+    let passed = i64::try_from(world.now.as_millis()).unwrap();
+    Command::WallClockRead(Timestamp::from_millis(BEGINNING + passed + ahead * 1_000))
+}
+
+#[test]
+fn a_clock_that_is_put_back_delays_nobodys_end() {
+    let patient =
+        json!({"unreachableStrategy": {"inactiveAfterSeconds": 5, "expungeAfterSeconds": 20}});
+    for restarts in [false, true] {
+        let (mut world, lost) = running(2, patient.clone());
+        let agent = world.instances("/nginx")[0].agent().unwrap().to_string();
+        world.send(reading(&world, 3_600));
+        world.lose_agent(&agent);
+        world.pass(Duration::from_secs(1));
+        if restarts {
+            world.restart();
+        } else {
+            world.send(reading(&world, 0));
+        }
+        world.pass(Duration::from_secs(21));
+        world.settle();
+        assert_eq!(world.conditions("/nginx"), [Condition::Running], "{restarts}");
+        assert!(!world.records.keys().any(|path| path.contains(&lost.as_str()[..40])));
+    }
+}
+
+#[test]
+fn a_clock_that_is_put_back_delays_no_end_of_a_launch() {
+    let mut world = world(1);
+    world.holds_tasks = true;
+    world.send(reading(&world, 3_600));
+    world.create(app("/nginx", 1, json!({}))).unwrap();
+    world.settle();
+    world.send(reading(&world, 0));
+    world.pass(Duration::from_secs(301));
+    assert_eq!(world.instances("/nginx")[0].incarnation, 2);
 }
 
 #[test]
