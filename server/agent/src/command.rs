@@ -91,6 +91,8 @@ pub enum LaunchFailure {
     Cancelled,
     /// The engine, or the file system, refused.
     Failed(String),
+    /// The engine did not answer, and may do what it was asked for all the same.
+    NoAnswer(String),
 }
 
 /// What a timer is for; one that has become pointless changes nothing.

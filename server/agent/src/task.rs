@@ -72,6 +72,8 @@ pub struct Task {
     pub is_of_earlier_boot: bool,
     /// The engine may hold a container for the task, whatever is known of it.
     pub may_exist: bool,
+    /// Why its launch came to nothing, while what may exist of it is removed.
+    pub launch_failure: Option<String>,
 }
 
 impl Task {

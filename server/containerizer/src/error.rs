@@ -128,6 +128,15 @@ impl Error {
         }
     }
 
+    /// Whether whoever was asked has said so; otherwise it may do what it was asked for all the same.
+    #[must_use]
+    pub fn is_answer(&self) -> bool {
+        !matches!(
+            self,
+            Error::Unreachable { .. } | Error::TimedOut { .. } | Error::Malformed { .. }
+        )
+    }
+
     /// Whether a container could not be made because its image is not there (any more).
     ///
     /// Source: moby/moby: daemon/images/image.go (`ErrImageDoesNotExist`).

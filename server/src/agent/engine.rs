@@ -201,7 +201,7 @@ impl Containers {
         });
     }
 
-    /// Removes the container of a called-off launch and reports that, as soon as the engine answers.
+    /// Removes the container of a launch that came to nothing and reports that, as soon as the engine answers.
     pub(super) fn discard(&self, task: TaskKey, container: ContainerId, name: String) {
         let this = self.clone();
         self.spawn(async move {
@@ -361,10 +361,19 @@ impl Containers {
 
     /// The failure for the framework; its text also goes to the sandbox, where people look first.
     fn failed(&self, launch: &Launch, error: &Error) -> LaunchFailure {
-        self.failed_in(&launch.task, &launch.spec.sandbox, error.to_string())
+        let message = self.note_failure(&launch.task, &launch.spec.sandbox, error.to_string());
+        if error.is_answer() {
+            LaunchFailure::Failed(message)
+        } else {
+            LaunchFailure::NoAnswer(message)
+        }
     }
 
     fn failed_in(&self, task: &TaskKey, sandbox: &str, message: String) -> LaunchFailure {
+        LaunchFailure::Failed(self.note_failure(task, sandbox, message))
+    }
+
+    fn note_failure(&self, task: &TaskKey, sandbox: &str, message: String) -> String {
         warn!(task.id = %task.task, "task `{}` could not be launched: {message}", task.task);
         let sandbox = sandbox.to_owned();
         let note = format!("Failed to launch container: {message}");
@@ -373,7 +382,7 @@ impl Containers {
                 debug!("could not note a failure in `{sandbox}`: {error}");
             }
         });
-        LaunchFailure::Failed(message)
+        message
     }
 
     async fn copy_output(&self, name: &str, sandbox: &Path) {

@@ -128,6 +128,7 @@ impl Agent {
             is_recovering: false,
             is_of_earlier_boot: false,
             may_exist: false,
+            launch_failure: None,
         }
     }
 
@@ -297,9 +298,13 @@ impl Agent {
         }
         let (may_exist, name, is_killed) =
             (task.may_exist, task.container_name.clone(), task.kill.is_some());
-        if may_exist && failure == LaunchFailure::Cancelled {
-            // An engine that is late with its start would start it after its end was told: it goes first.
+        if may_exist && !matches!(failure, LaunchFailure::NoAnswer(_)) {
+            // An engine that is late with a start, of this process or of the one before, would start it after its end was told: it goes first.
             task.is_recovering = false;
+            task.launch_failure = match failure {
+                LaunchFailure::Failed(message) => Some(message),
+                LaunchFailure::Cancelled | LaunchFailure::NoAnswer(_) => None,
+            };
             let (task, container) = (key.clone(), container.clone());
             return vec![Effect::Discard { task, container, name }];
         }
@@ -309,7 +314,7 @@ impl Agent {
                 Reason::TaskKilledDuringLaunch,
                 "Killed before delivery to the executor",
             ),
-            LaunchFailure::Failed(message) => {
+            LaunchFailure::Failed(message) | LaunchFailure::NoAnswer(message) => {
                 let (state, reason) = if is_killed {
                     (TaskState::Killed, Reason::TaskKilledDuringLaunch)
                 } else {
@@ -320,15 +325,15 @@ impl Agent {
         };
         let mut effects = self.tell(now, key, news);
         if may_exist {
-            // Nobody has seen it. It goes at once, so that an engine that is late with its start finds nothing to start, and one that
-            // has started it without an answer does not run on what counts as failed. After a restart the update above tells the same.
+            // The engine may be silent for long, and nobody has seen the container. It goes as soon as the engine answers, so that one that
+            // is late with its start finds nothing to start. After a restart the update above tells the same.
             effects.push(Effect::Remove(name));
         }
         effects.extend(self.exit_if_empty());
         effects
     }
 
-    /// Nothing can start the container of a called-off launch any more: now its end may be told.
+    /// Nothing can start the container of a launch that came to nothing any more: now its end may be told.
     pub(super) fn container_discarded(
         &mut self,
         now: Instant,
@@ -339,7 +344,9 @@ impl Agent {
             return Vec::new();
         };
         task.may_exist = false;
-        self.launch_failed(now, key, container, LaunchFailure::Cancelled)
+        let failure =
+            task.launch_failure.take().map_or(LaunchFailure::Cancelled, LaunchFailure::Failed);
+        self.launch_failed(now, key, container, failure)
     }
 }
 

@@ -88,7 +88,7 @@ impl World {
         match what {
             EngineEvent::Call { incarnation, job, call } => {
                 if self.machines[machine].engine.is_down {
-                    let failed = EngineAnswer::Failed("the engine does not answer".to_owned());
+                    let failed = EngineAnswer::Silent("the engine does not answer");
                     return self.answer_job(machine, incarnation, job, failed);
                 }
                 if self.holds_call(machine, incarnation, job, &call) {

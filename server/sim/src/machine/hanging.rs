@@ -138,7 +138,7 @@ impl World {
         let mut held = calls.chain(answers.map(|held| (held.incarnation, &mut held.job)));
         let Some((incarnation, job)) = held.next() else { return };
         let job = std::mem::replace(job, NOBODY);
-        let failed = EngineAnswer::Failed("the engine did not answer in time".to_owned());
+        let failed = EngineAnswer::Silent("the engine did not answer in time");
         let what = AgentEvent::Engine(job, failed);
         self.schedule(self.now, Event::Agent { machine, incarnation, what });
     }

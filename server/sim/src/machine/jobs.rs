@@ -52,6 +52,8 @@ pub(crate) enum EngineAnswer {
     Listed(Vec<FoundContainer>),
     Unknown,
     Failed(String),
+    /// It says nothing.
+    Silent(&'static str),
 }
 
 /// How far a launch has come.
@@ -181,18 +183,21 @@ impl World {
                 (EngineAnswer::Failed(why), Some((task, container))) => {
                     self.tell_agent(machine, Command::StopFailed(task, container, why));
                 }
-                (EngineAnswer::Failed(_), None) => {
+                (EngineAnswer::Silent(why), Some((task, container))) => {
+                    self.tell_agent(machine, Command::StopFailed(task, container, why.to_owned()));
+                }
+                (EngineAnswer::Failed(_) | EngineAnswer::Silent(_), None) => {
                     self.try_again(machine, id, Job::Stop { task: None, name, grace });
                 }
                 _ => {}
             },
             Job::Remove(name) => {
-                if matches!(answer, EngineAnswer::Failed(_)) {
+                if matches!(answer, EngineAnswer::Failed(_) | EngineAnswer::Silent(_)) {
                     self.try_again(machine, id, Job::Remove(name));
                 }
             }
             Job::Discard { task, container, name } => {
-                if matches!(answer, EngineAnswer::Failed(_)) {
+                if matches!(answer, EngineAnswer::Failed(_) | EngineAnswer::Silent(_)) {
                     self.try_again(machine, id, Job::Discard { task, container, name });
                 } else {
                     self.tell_agent(machine, Command::ContainerDiscarded(task, container));
@@ -229,11 +234,15 @@ impl World {
         let failed = |why| Command::LaunchFailed(task.clone(), container.clone(), why);
         let next = match (stage, answer) {
             // It runs already: an engine that falls silent now does not make that a failure.
-            (Stage::Inspect, EngineAnswer::Failed(_)) => {
+            (Stage::Inspect, EngineAnswer::Failed(_) | EngineAnswer::Silent(_)) => {
                 return self.try_again(machine, id, Job::Launch { launch, stage, is_cancelled });
             }
             (_, EngineAnswer::Failed(why)) => {
                 return self.tell_agent(machine, failed(LaunchFailure::Failed(why)));
+            }
+            (_, EngineAnswer::Silent(why)) => {
+                let why = LaunchFailure::NoAnswer(why.to_owned());
+                return self.tell_agent(machine, failed(why));
             }
             (_, EngineAnswer::Unknown) => {
                 let why = LaunchFailure::Failed("no such container".to_owned());

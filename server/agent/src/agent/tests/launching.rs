@@ -349,11 +349,29 @@ fn a_container_made_while_its_launch_is_called_off_is_removed_before_its_end_is_
 }
 
 #[test]
+fn what_a_refused_launch_has_left_goes_before_its_failure_is_told() {
+    let mut harness = Harness::admitted();
+    let launch = launch(&harness.run("nginx.1"));
+    // A start by the process before this one may still be under way at the engine.
+    harness.apply(Command::ImageReady(launch.task.clone(), launch.container.clone()));
+    let (task, container) = (launch.task, launch.container);
+    let failure = LaunchFailure::Failed("no such image".to_owned());
+    let effects = harness.apply(Command::LaunchFailed(task.clone(), container.clone(), failure));
+    assert!(matches!(effects.as_slice(), [Effect::Discard { .. }]), "{effects:?}");
+    assert_eq!(harness.state("nginx.1"), TaskState::Starting, "nothing is told yet");
+    harness.acknowledge_head("nginx.1");
+    let effects = harness.apply(Command::ContainerDiscarded(task, container));
+    let told = update(&effects);
+    assert_eq!(state_of(&told), TaskState::Failed);
+    assert!(told.status.message().contains("no such image"), "{told:?}");
+}
+
+#[test]
 fn a_start_that_failed_may_have_succeeded_all_the_same_and_is_removed_at_once() {
     let mut harness = Harness::admitted();
     let launch = launch(&harness.run("nginx.1"));
     harness.apply(Command::ImageReady(launch.task.clone(), launch.container.clone()));
-    let failure = LaunchFailure::Failed("no answer within 60 s".to_owned());
+    let failure = LaunchFailure::NoAnswer("no answer within 60 s".to_owned());
     let effects =
         harness.apply(Command::LaunchFailed(launch.task, launch.container.clone(), failure));
     let name = format!("mesos-S5.{}", launch.container);

@@ -219,7 +219,11 @@ fn a_launch_that_a_power_loss_cut_off_is_not_taken_up_again() {
         }
         let list = vec![found(&lost.container, FoundState::Created)];
         let effects = harness.apply(Command::ContainersFound(list));
-        assert!(!effects.iter().any(|effect| matches!(effect, Effect::Launch(_))), "{effects:?}");
+        let [Effect::Discard { task, container, .. }, Effect::ArmTimer { .. }] = effects.as_slice()
+        else {
+            panic!("{effects:?}");
+        };
+        harness.apply(Command::ContainerDiscarded(task.clone(), container.clone()));
         assert_eq!(harness.state("nginx.1"), TaskState::Failed);
         // What is taken from here on is taken up again after a restart of the process.
         harness.reconnect();
@@ -350,7 +354,7 @@ fn what_a_failed_launch_has_left_in_the_engine_goes_at_once_also_after_a_restart
         harness.ended("ran", &ran, 0);
         let lost = launch(&harness.run("nginx.1"));
         harness.apply(Command::ImageReady(lost.task.clone(), lost.container.clone()));
-        let failure = crate::LaunchFailure::Failed("no answer within 60 s".to_owned());
+        let failure = crate::LaunchFailure::NoAnswer("no answer within 60 s".to_owned());
         harness.apply(Command::LaunchFailed(lost.task, lost.container.clone(), failure));
         harness.restart();
         let list = vec![found(&lost.container, state), found(&ran, FoundState::Exited)];
