@@ -18,7 +18,7 @@ use super::jobs::{EngineAnswer, EngineCall, JobId};
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The job of nobody: answers to it are lost.
-const NOBODY: JobId = 0;
+pub(super) const NOBODY: JobId = 0;
 
 /// What an engine has taken and not done, or done and not answered.
 #[derive(Debug, Default)]
