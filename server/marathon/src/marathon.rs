@@ -121,6 +121,11 @@ impl Marathon {
         self.state.clone()
     }
 
+    /// How many tasks have been told to end and have not ended.
+    pub fn kills_under_way(&self) -> usize {
+        self.kills.len()
+    }
+
     /// Brings every touched app and every stepping deployment to rest.
     fn settle(&mut self) {
         loop {

@@ -51,6 +51,8 @@ pub(crate) struct Batch {
     subscription: Option<Subscription>,
     launched: u64,
     wanted: usize,
+    /// When its last call arrives; no call overtakes another.
+    last_call: Instant,
 }
 
 #[derive(Debug)]
@@ -265,6 +267,8 @@ impl World {
             return self.send(connection, Side::Master, Message::Fin);
         }
         let at = self.now + self.random.micros(30, 3_000);
+        let at = at.max(self.batch.last_call + Duration::from_nanos(1));
+        self.batch.last_call = at;
         self.schedule(at, Event::BatchCall { node, lead, stream, call: Box::new(call) });
     }
 

@@ -42,6 +42,11 @@ impl World {
         if let Some(id) = shown.deployments.keys().next() {
             return Err(format!("deployment {id} is not done"));
         }
+        // A kill that an absent agent has not heard of is sent again after a while.
+        let kills = marathon.kills_under_way();
+        if kills > 0 {
+            return Err(format!("{kills} tasks are told to end and have not"));
+        }
         self.batch.at_rest()?;
         let mut owned = self.instances_at_rest(shown)?;
         let others = self.batch.tasks.iter();

@@ -29,6 +29,12 @@ pub(crate) struct MarathonLead {
     pub(crate) published: Snapshot,
 }
 
+impl MarathonLead {
+    pub(crate) fn kills_under_way(&self) -> usize {
+        self.driver.core.kills_under_way()
+    }
+}
+
 impl World {
     pub(crate) fn lead_marathon(&mut self, node: usize, fence: Fence) {
         self.minted += 1;

@@ -50,6 +50,10 @@ impl Orders {
         }
     }
 
+    pub(crate) fn len(&self) -> usize {
+        self.kills.len()
+    }
+
     pub(crate) fn contains(&self, task: &TaskId) -> bool {
         self.kills.contains_key(task)
     }
