@@ -14,8 +14,9 @@ mod progress;
 mod pull;
 mod rotation;
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use agent_core::container::{ContainerSpec, Exit, FoundContainer, FoundState, Inspection};
@@ -81,13 +82,15 @@ impl Default for DockerConfig {
 pub struct Docker {
     config: DockerConfig,
     cgroup_parent: Arc<OnceCell<Option<String>>>,
+    /// Names of containers that this process has made and not had started.
+    made: Arc<Mutex<BTreeSet<String>>>,
 }
 
 impl Docker {
     /// Names an engine; whether it answers shows in the first call.
     #[must_use]
     pub fn new(config: DockerConfig) -> Self {
-        Self { config, cgroup_parent: Arc::default() }
+        Self { config, cgroup_parent: Arc::default(), made: Arc::default() }
     }
 
     /// Ends a container as the loss of its machine would, without asking it; one that has ended or is unknown is no error.
@@ -241,8 +244,12 @@ impl Docker {
         let mut attempts = 0;
         loop {
             let refused = match self.try_to_create(spec).await {
+                Ok(()) => {
+                    self.made().insert(spec.name.clone());
+                    return Ok(());
+                }
                 Err(refused @ Error::Refused { status: 409, .. }) => refused,
-                other => return other,
+                Err(other) => return Err(other),
             };
             attempts += 1;
             match self.labels(&spec.name).await {
@@ -259,6 +266,10 @@ impl Docker {
                 Ok(_) | Err(_) => return Err(refused),
             }
         }
+    }
+
+    fn made(&self) -> MutexGuard<'_, BTreeSet<String>> {
+        self.made.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn try_to_create(&self, spec: &ContainerSpec) -> Result<(), Error> {
@@ -361,8 +372,10 @@ impl Containerizer for Docker {
 
     fn start<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<(), Error>> {
         async move {
-            // The engine would start it once more. A process of this agent before may have had it started and not have heard of that.
-            if self.has_begun(name).await? {
+            // The engine would start once more what has ended. What a process of this agent before has made it may also have had started,
+            // and not have heard of that.
+            let is_new = self.made().remove(name);
+            if !is_new && self.has_begun(name).await? {
                 return Ok(());
             }
             let operation = format!("start container `{name}`");
@@ -408,6 +421,7 @@ impl Containerizer for Docker {
                     client.remove_container(name, Some(options)).await
                 })
                 .await;
+            self.made().remove(name);
             unless_unknown(removed)
         }
         .boxed()

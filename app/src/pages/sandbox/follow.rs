@@ -33,6 +33,10 @@ pub(super) struct Followed {
     /// Whether the last attempt to read failed.
     pub(super) has_failed: RwSignal<bool>,
     is_paging: RwSignal<bool>,
+    /// Moves to the end: how many have been begun, and which one was the last to be over.
+    moves: StoredValue<(u32, u32)>,
+    /// Whether the reader's hand moves the lines.
+    has_hand: StoredValue<bool>,
     /// Which loop follows: one that was stopped does not come back beside another.
     turn: StoredValue<u32>,
 }
@@ -50,6 +54,8 @@ impl Followed {
             bytes: RwSignal::new(opened.part.size),
             has_failed: RwSignal::new(false),
             is_paging: RwSignal::new(false),
+            moves: StoredValue::new((0, 0)),
+            has_hand: StoredValue::new(false),
             turn: StoredValue::new(0),
         }
     }
@@ -67,13 +73,19 @@ impl Followed {
         let Some(lines) = self.lines.get_untracked() else { return };
         let rest = lines.scroll_height() - lines.scroll_top() - lines.client_height();
         if rest >= NEAR {
-            if self.follow.get_untracked() {
+            // What has just come moves the end away from the reader, not the reader away from the end.
+            let is_reader =
+                self.has_hand.get_value() || self.moves.with_value(|(begun, over)| begun == over);
+            if self.follow.get_untracked() && is_reader {
                 self.follow.set(false);
             }
             if lines.scroll_top() < NEAR {
                 self.page(true);
             }
-        } else if !self.follow.get_untracked() {
+            return;
+        }
+        self.has_hand.set_value(false);
+        if !self.follow.get_untracked() {
             let end = self.log.with_untracked(|log| log.end);
             if end < self.bytes.get_untracked() {
                 self.page(false);
@@ -81,6 +93,11 @@ impl Followed {
                 self.follow.set(true);
             }
         }
+    }
+
+    /// The reader turns upwards.
+    pub(super) fn turned_up(&self) {
+        self.has_hand.set_value(true);
     }
 
     /// Reads the part before the first line, or after the last, unless that is under way.
@@ -124,11 +141,21 @@ impl Followed {
     }
 
     fn to_end(&self) {
-        let lines = self.lines;
+        let (lines, moves) = (self.lines, self.moves);
+        let Some(turn) = moves.try_update_value(|(begun, _)| {
+            *begun = begun.wrapping_add(1);
+            *begun
+        }) else {
+            return;
+        };
         request_animation_frame(move || {
             if let Some(lines) = lines.try_get_untracked().flatten() {
                 lines.set_scroll_top(lines.scroll_height());
             }
+            // The page hears of that at the beginning of the next frame.
+            request_animation_frame(move || {
+                moves.try_update_value(|(_, over)| *over = turn);
+            });
         });
     }
 

@@ -1,6 +1,6 @@
 //! The open file: the last part of it, followed as it grows.
 
-use leptos::prelude::*;
+use leptos::{ev, prelude::*};
 use wire::console::FileEntry;
 
 use super::ansi::{hits, pieces};
@@ -115,7 +115,37 @@ fn Lines(file: Followed, wrap: RwSignal<bool>, search: Search) -> impl IntoView 
         }
     };
     // A match at the end is scrolled to as well, and is to stay where it is.
+    let turned = file.clone();
     let scrolled = move || file.scrolled(search.needle.with_untracked(String::is_empty));
+    let by_wheel = {
+        let file = turned.clone();
+        move |event: ev::WheelEvent| {
+            if event.delta_y() < 0.0 {
+                file.turned_up();
+            }
+        }
+    };
+    let by_key = {
+        let file = turned.clone();
+        move |event: ev::KeyboardEvent| {
+            if matches!(event.key().as_str(), "ArrowUp" | "PageUp" | "Home") {
+                file.turned_up();
+            }
+        }
+    };
+    let by_bar = {
+        let file = turned.clone();
+        move |event: ev::PointerEvent| {
+            // Around the lines there is the bar alone.
+            let is_bar = file.lines.get_untracked().is_some_and(|lines| {
+                event_target::<leptos::web_sys::Node>(&event).is_same_node(Some(&lines))
+            });
+            if is_bar {
+                file.turned_up();
+            }
+        }
+    };
+    let by_finger = move || turned.turned_up();
     let is_empty = Memo::new(move |_| log.with(|log| log.lines.is_empty()));
     let empty = move || is_empty.get().then(|| view! { <p class="none">{words.empty_file}</p> });
     view! {
@@ -127,6 +157,10 @@ fn Lines(file: Followed, wrap: RwSignal<bool>, search: Search) -> impl IntoView 
             aria-label=words.log
             node_ref=lines
             on:scroll=move |_| scrolled()
+            on:wheel=by_wheel
+            on:keydown=by_key
+            on:pointerdown=by_bar
+            on:touchmove=move |_| by_finger()
         >
             {empty}
             <For each=all key=Line::key children=line/>
