@@ -293,7 +293,7 @@ fn SearchBox(search: Search, follow: RwSignal<bool>) -> impl IntoView {
         }
         search.set(needle);
     };
-    let pressed = move |event: leptos::ev::KeyboardEvent| match event.key().as_str() {
+    let pressed = move |event: ev::KeyboardEvent| match event.key().as_str() {
         "Enter" => {
             event.prevent_default();
             step(if event.shift_key() { -1 } else { 1 });
