@@ -85,11 +85,11 @@ async fn compare(own: &OwnEngine, most: Option<usize>) -> Result<Vec<Row>> {
         rows.push(row(what, ours.start, swarm.start, &goal("1.0"))?);
         if count > 1 {
             let what = format!("{count} containers scaled down to {}", half(count));
-            let more = goal("0.4") + &seen(ours.scale_seen, swarm.scale_seen);
+            let more = format!("{}{}", goal("0.4"), seen(ours.scale_seen, swarm.scale_seen));
             rows.push(row(what, ours.scale, swarm.scale, &more)?);
         }
         let what = format!("{} containers destroyed", half(count));
-        let more = goal("0.4") + &seen(ours.destroy_seen, swarm.destroy_seen);
+        let more = format!("{}{}", goal("0.4"), seen(ours.destroy_seen, swarm.destroy_seen));
         rows.push(row(what, ours.destroy, swarm.destroy, &more)?);
     }
     rows.extend(updates(&sides, &engine, most.map_or(UPDATES, |_| 1)).await?);
