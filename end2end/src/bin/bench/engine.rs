@@ -11,6 +11,7 @@ use tokio::net::UnixStream;
 const VERSION: &str = "/v1.41";
 
 /// An engine.
+#[derive(Clone)]
 pub(crate) struct Engine {
     socket: PathBuf,
 }

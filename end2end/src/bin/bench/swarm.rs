@@ -1,17 +1,19 @@
 //! Containers started, scaled down, updated and destroyed, beside Docker Swarm on the same engine in the same run.
 //!
-//! The engine is one of our own, with a swarm of this one node. Both sides take turns; each gets the same image, command, memory, folder
-//! and published port, and an engine without containers to begin with. A start is over when the side itself says that all run (our
+//! The engine is one of our own, with a swarm of this one node. The sides take turns, and the engine's own API is a third one, below which
+//! nobody gets; each gets the same image, command, memory, folder and published port, and an engine without containers to begin with. A start is over when the side itself says that all run (our
 //! `status_update_event`s, the swarm's count of running tasks); an end is over when the engine has seen the last container end and the side
 //! itself says so too (our deployment has succeeded, the swarm's list has no other task that runs).
 
 use std::io::Write as _;
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use end2end::cluster::Cluster;
 use end2end::own_engine::OwnEngine;
+use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use serde_json::{Value, json};
+use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use crate::client::{self, Events};
@@ -29,6 +31,8 @@ const COMMAND: &str = "trap 'exit 0' TERM; echo up; sleep 100000 & wait";
 const MEMORY_MIB: usize = 32;
 /// What an update adds to the environment of a service.
 const CHANGED: &str = "VERSION=2";
+/// So many at a time the engine's own API is asked to start, as our agents ask it.
+const STARTS_AT_ONCE: usize = 16;
 const POLL: Duration = Duration::from_millis(10);
 const PATIENCE: Duration = Duration::from_secs(600);
 
@@ -47,6 +51,7 @@ struct Samples {
 enum Side<'a> {
     Ours(&'a Cluster),
     Swarm(&'a Engine),
+    Plain(&'a Engine),
 }
 
 /// All rows of the comparison.
@@ -66,39 +71,47 @@ async fn compare(own: &OwnEngine, most: Option<usize>) -> Result<Vec<Row>> {
     cluster.set("MESOS_DOCKER_SOCKET", &own.socket().display().to_string());
     // Ours stay for hours by default, the swarm's go at once.
     cluster.run().await?;
-    let sides = [Side::Ours(&cluster), Side::Swarm(&engine)];
+    let sides = [Side::Ours(&cluster), Side::Swarm(&engine), Side::Plain(&engine)];
     let mut rows = Vec::new();
     for (count, rounds) in COUNTS {
         if most.is_some_and(|most| count > most) {
             continue;
         }
         let rounds = most.map_or(rounds, |_| 1);
-        let mut both = [Samples::default(), Samples::default()];
+        let mut all = [Samples::default(), Samples::default(), Samples::default()];
         for _ in 0..rounds {
-            for (side, samples) in sides.iter().zip(&mut both) {
+            for (side, samples) in sides.iter().zip(&mut all) {
                 side.round(&engine, count, samples).await.with_context(|| side.name())?;
             }
         }
-        let [ours, swarm] = both;
+        let [ours, swarm, plain] = all;
         let goal = |times| format!("goal {times} x");
         let what = format!("{count} containers started");
-        rows.push(row(what, ours.start, swarm.start, &goal("1.0"))?);
+        let more = format!("{}{}", goal("1.0"), floor(&ours.start, plain.start));
+        rows.push(row(what, ours.start, swarm.start, &more)?);
         if count > 1 {
             let what = format!("{count} containers scaled down to {}", half(count));
-            let more = format!("{}{}", goal("0.4"), seen(ours.scale_seen, swarm.scale_seen));
+            let seen = seen(ours.scale_seen, swarm.scale_seen);
+            let more = format!("{}{}{seen}", goal("0.4"), floor(&ours.scale, plain.scale));
             rows.push(row(what, ours.scale, swarm.scale, &more)?);
         }
         let what = format!("{} containers destroyed", half(count));
-        let more = format!("{}{}", goal("0.4"), seen(ours.destroy_seen, swarm.destroy_seen));
+        let seen = seen(ours.destroy_seen, swarm.destroy_seen);
+        let more = format!("{}{}{seen}", goal("0.4"), floor(&ours.destroy, plain.destroy));
         rows.push(row(what, ours.destroy, swarm.destroy, &more)?);
     }
-    rows.extend(updates(&sides, &engine, most.map_or(UPDATES, |_| 1)).await?);
+    let [ours, swarm, _] = &sides;
+    rows.extend(updates(ours, swarm, &engine, most.map_or(UPDATES, |_| 1)).await?);
     Ok(rows)
 }
 
 /// Updates of all containers: ours as they are by default, the swarm's by default and as fast as it can.
-async fn updates(sides: &[Side<'_>; 2], engine: &Engine, rounds: usize) -> Result<Vec<Row>> {
-    let [ours, swarm] = sides;
+async fn updates(
+    ours: &Side<'_>,
+    swarm: &Side<'_>,
+    engine: &Engine,
+    rounds: usize,
+) -> Result<Vec<Row>> {
     let one_by_one = json!({"Parallelism": 1, "Order": "stop-first"});
     let at_once = json!({"Parallelism": 0, "Order": "start-first"});
     let mut samples = [Vec::new(), Vec::new(), Vec::new()];
@@ -126,6 +139,12 @@ fn row(what: String, ours: Vec<f64>, swarm: Vec<f64>, more: &str) -> Result<Row>
 fn seen(ours: Vec<f64>, swarm: Vec<f64>) -> String {
     let ratio = middle(&ours) / middle(&swarm);
     format!("; the last end alone: {} against {}, {ratio:.2} x", median(ours), median(swarm))
+}
+
+/// What the engine's own API takes.
+fn floor(ours: &[f64], plain: Vec<f64>) -> String {
+    let ratio = middle(ours) / middle(&plain);
+    format!("; the engine's own API: {}, {ratio:.2} x", median(plain))
 }
 
 fn middle(samples: &[f64]) -> f64 {
@@ -187,6 +206,7 @@ impl Side<'_> {
         match self {
             Self::Ours(_) => "ours",
             Self::Swarm(_) => "Docker Swarm",
+            Self::Plain(_) => "the engine's own API",
         }
     }
 
@@ -240,8 +260,20 @@ impl Side<'_> {
 
 /// What has been started on one side.
 enum Deployed<'a> {
-    Ours { authority: String, events: Events },
-    Swarm { engine: &'a Engine, spec: Value },
+    Ours {
+        authority: String,
+        events: Events,
+    },
+    Swarm {
+        engine: &'a Engine,
+        spec: Value,
+    },
+    /// Containers, and those that are being stopped.
+    Plain {
+        engine: &'a Engine,
+        ids: Vec<String>,
+        stops: JoinSet<Result<Value>>,
+    },
 }
 
 struct Running<'a> {
@@ -259,6 +291,7 @@ impl<'a> Running<'a> {
         let (deployed, took) = match side {
             Side::Ours(cluster) => start_ours(cluster, count).await?,
             Side::Swarm(engine) => start_swarm(engine, count, how).await?,
+            Side::Plain(engine) => start_plain(engine, count).await?,
         };
         Ok(Self { deployed, wanted: count, is_changed: false, took })
     }
@@ -270,6 +303,10 @@ impl<'a> Running<'a> {
             Deployed::Swarm { engine, spec } => {
                 spec["Mode"]["Replicated"]["Replicas"] = json!(count);
                 update_service(engine, spec).await
+            }
+            Deployed::Plain { engine, ids, stops } => {
+                stop(engine, ids.split_off(count), stops);
+                Ok(())
             }
         }
     }
@@ -285,17 +322,22 @@ impl<'a> Running<'a> {
                 spec["TaskTemplate"]["ContainerSpec"]["Env"] = json!([CHANGED]);
                 update_service(engine, spec).await
             }
+            Deployed::Plain { .. } => bail!("the engine's own API has no updates"),
         }
     }
 
     async fn destroy(&mut self) -> Result<()> {
         self.wanted = 0;
-        match &self.deployed {
+        match &mut self.deployed {
             Deployed::Ours { authority, .. } => {
                 client::request(authority, "DELETE", "/v2/apps/bench", "").await.map(drop)
             }
             Deployed::Swarm { engine, .. } => {
                 engine.call("DELETE", "/services/bench", &Value::Null).await.map(drop)
+            }
+            Deployed::Plain { engine, ids, stops } => {
+                stop(engine, std::mem::take(ids), stops);
+                Ok(())
             }
         }
     }
@@ -311,6 +353,12 @@ impl<'a> Running<'a> {
                 .await
             }
             Deployed::Swarm { engine, .. } => listed(engine, self.wanted, |_| true).await,
+            Deployed::Plain { stops, .. } => {
+                while let Some(stopped) = stops.join_next().await {
+                    stopped??;
+                }
+                Ok(())
+            }
         }
     }
 }
@@ -357,6 +405,39 @@ async fn start_swarm<'a>(
     engine.call("POST", "/services/create", &spec).await?;
     runs(engine, count).await?;
     Ok((Deployed::Swarm { engine, spec }, since(start)))
+}
+
+async fn start_plain<'a>(engine: &'a Engine, count: usize) -> Result<(Deployed<'a>, f64)> {
+    let start = Instant::now();
+    let ids = stream::iter(0..count)
+        .map(|_| async move {
+            let body = json!({
+                "Image": IMAGE, "Cmd": ["/bin/sh", "-c", COMMAND],
+                "ExposedPorts": {"80/tcp": {}},
+                "HostConfig": {
+                    "Memory": MEMORY_MIB << 20, "Binds": ["/tmp:/mnt/mesos/sandbox"],
+                    "PortBindings": {"80/tcp": [{"HostIp": "127.0.0.1"}]},
+                },
+            });
+            let made = engine.call("POST", "/containers/create", &body).await?;
+            let id = made["Id"].as_str().context("the engine names no container")?.to_owned();
+            engine.call("POST", &format!("/containers/{id}/start"), &Value::Null).await?;
+            Ok::<_, anyhow::Error>(id)
+        })
+        .buffer_unordered(STARTS_AT_ONCE)
+        .try_collect()
+        .await?;
+    Ok((Deployed::Plain { engine, ids, stops: JoinSet::new() }, since(start)))
+}
+
+/// Has all of them stopped at once.
+fn stop(engine: &Engine, ids: Vec<String>, stops: &mut JoinSet<Result<Value>>) {
+    for id in ids {
+        let engine = engine.clone();
+        stops.spawn(async move {
+            engine.call("POST", &format!("/containers/{id}/stop?t=10"), &Value::Null).await
+        });
+    }
 }
 
 async fn update_service(engine: &Engine, spec: &Value) -> Result<()> {
