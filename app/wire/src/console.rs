@@ -5,6 +5,7 @@
 
 pub mod apps;
 pub mod cluster;
+pub mod escapes;
 pub mod events;
 pub mod files;
 pub mod list;

@@ -201,6 +201,23 @@ async fn it_is_coloured(sandbox: &Sandbox, browser: &Browser, name: &str) -> Res
     ensure!(browser.script(&red).await? != browser.script(&plain).await?, "red is plain");
     let text = shows(browser, "plain 红色的字 rest").await?;
     ensure!(!text.contains("[1;31m"), "an escape sequence is shown");
+    // Grounds and inverse, the second sequence in two parts.
+    sandbox.append(name, "\u{1b}[30;48;5;196m红底\u{1b}[0m \u{1b}[38;2;20;250;".as_bytes())?;
+    shows(browser, "红底").await?;
+    sandbox.append(name, "60;7m反色\u{1b}[m end\n".as_bytes())?;
+    browser.text(&format!("{LINES} .av.c2"), |text| text == "反色").await?;
+    let style = |css: &str| {
+        format!(
+            "const style = getComputedStyle(document.querySelector('{LINES} {css}')); return [style.color, style.backgroundColor];"
+        )
+    };
+    let ground = browser.script(&style(".g1")).await?;
+    let inverse = browser.script(&style(".av.c2")).await?;
+    let row = browser.script(&style("p:last-child")).await?;
+    ensure!(ground[0] == row[0] && ground[1] != row[1], "the ground is {ground}, the row {row}");
+    // As in the dark: --danger-tint; and --well on --ok.
+    ensure!(ground[1] == "rgb(61, 26, 32)", "the ground is {ground}");
+    ensure!(inverse == json!(["rgb(22, 26, 34)", "rgb(61, 214, 140)"]), "inverse is {inverse}");
     Ok(())
 }
 

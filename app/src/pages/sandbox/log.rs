@@ -4,7 +4,7 @@
 
 use wire::console::{FilePart, SUBSTITUTE};
 
-use super::ansi::{Span, read};
+use super::ansi::{Span, open_escape, read};
 
 /// How many lines a page keeps.
 const MAX_LINES: usize = 2_000;
@@ -158,11 +158,21 @@ impl Log {
             let line_end = text.as_bytes()[..room].iter().position(|byte| *byte == b'\n');
             let (piece, end) = match line_end {
                 Some(at) => (at + 1, End::Whole),
-                None if room < text.len() => (room, End::Cut),
+                None if room < text.len() => (self.room_for_whole_escapes(text, room), End::Cut),
                 None => (room, End::Open),
             };
             self.add_piece(&text[..piece], end);
             text = &text[piece..];
+        }
+    }
+
+    /// Where a line is cut that has to be cut at `room`: a sequence of the terminal stays whole, if that leaves something.
+    fn room_for_whole_escapes(&self, text: &str, room: usize) -> usize {
+        let piece = format!("{}{}", self.open, &text[..room]);
+        let open = open_escape(&piece);
+        match room.checked_sub(open) {
+            Some(less) if less > 0 => less,
+            _ => room,
         }
     }
 
@@ -315,6 +325,31 @@ mod tests {
         log.append(&part(log.end, "end\nnext"));
         assert!(log.lines[log.lines.len() - 2].text.ends_with("字end"));
         assert_eq!(log.lines.last().unwrap().number, Some(2));
+    }
+
+    #[test]
+    fn a_sequence_that_comes_in_two_parts_is_whole() {
+        let raw = "a\u{1b}[1;48;5;196m日志\u{1b}[0mb\n";
+        let whole = Log::of(&part(0, raw));
+        assert_eq!(texts(&whole), ["a日志b"]);
+        for (cut, _) in raw.char_indices().skip(1) {
+            let mut log = Log::of(&part(0, &raw[..cut]));
+            assert!(!texts(&log)[0].contains(['[', ';']), "{:?}", texts(&log));
+            log.append(&part(cut as u64, &raw[cut..]));
+            assert_eq!(log.lines, whole.lines, "cut at {cut}");
+        }
+    }
+
+    #[test]
+    fn a_long_line_is_not_cut_inside_of_a_sequence() {
+        let sequence = "\u{1b}[48;2;250;20;60m";
+        for before in MAX_LINE - 20..=MAX_LINE {
+            let raw = format!("{}{sequence}{}\n", "x".repeat(before), "y".repeat(40));
+            let log = Log::of(&part(0, &raw));
+            let text = texts(&log).concat();
+            assert!(!text.contains(['[', ';']), "{before}: {}", &text[before..]);
+            assert_eq!((text.len(), log.end), (before + 40, raw.len() as u64));
+        }
     }
 
     #[test]
