@@ -9,6 +9,7 @@ pub mod escapes;
 pub mod events;
 pub mod files;
 pub mod list;
+pub mod search;
 
 pub use crate::mesos::v0::FileEntry;
 pub use apps::*;

@@ -104,6 +104,36 @@ impl Log {
         log
     }
 
+    /// The lines around a byte: the line that has it is there whole, or from the part's beginning on.
+    pub(super) fn around(part: &FilePart, wanted: u64) -> Self {
+        let Ok(begin) = usize::try_from(wanted.saturating_sub(part.offset)) else {
+            return Self::of(part);
+        };
+        let has_line_end = part.data.bytes().take(begin).any(|byte| byte == b'\n');
+        if part.offset == 0 || has_line_end {
+            return Self::of(part);
+        }
+        // One long line up to there: what `of` would leave out is what is wanted.
+        let is_cut = |byte: &u8| *byte == SUBSTITUTE as u8;
+        let cut = part.data.bytes().take(CUT).take_while(is_cut).count();
+        let start = part.offset + cut as u64;
+        let mut log = Self { start, end: start, ..Self::default() };
+        log.add(&part.data[cut..]);
+        log.drop_oldest();
+        log
+    }
+
+    /// The line that has this byte.
+    pub(super) fn line_at(&self, byte: u64) -> Option<&Line> {
+        let is_here = (self.start..self.end).contains(&byte);
+        self.lines.iter().rfind(|line| line.offset <= byte).filter(|_| is_here)
+    }
+
+    /// Where the lines end that will not change any more.
+    pub(super) fn settled_end(&self) -> u64 {
+        self.end - self.open.len() as u64
+    }
+
     /// Adds the file's next part; a part that does not follow is not added.
     pub(super) fn append(&mut self, part: &FilePart) {
         if part.offset == self.end {
@@ -385,6 +415,25 @@ mod tests {
         let end = log.end;
         log.append(&part(end, "goes on\n"));
         assert_eq!(log.lines.last().unwrap().text, "goes on");
+    }
+
+    #[test]
+    fn the_lines_around_a_byte_have_it() {
+        let log = Log::around(&part(100, "half\nwhole\nlast"), 107);
+        assert_eq!((texts(&log), log.line_at(107).unwrap().offset), (vec!["whole", "last"], 105));
+        assert_eq!(log.line_at(111).unwrap().text, "last");
+        assert_eq!((log.line_at(104), log.line_at(115)), (None, None));
+        assert_eq!(log.settled_end(), 111);
+        // A line that began long before.
+        let log = Log::around(&part(100, "so long\nwhole\n"), 103);
+        assert_eq!(
+            (texts(&log), log.line_at(103).unwrap().offset),
+            (vec!["so long", "whole"], 100)
+        );
+        let long = "字".repeat(20);
+        let log = Log::around(&FilePart::of(1, &long.as_bytes()[1..], 60), 30);
+        assert_eq!((log.start, log.line_at(30).unwrap().offset), (3, 3));
+        assert_eq!(Log::around(&part(0, "x"), 9).line_at(9), None);
     }
 
     #[test]
