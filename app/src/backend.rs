@@ -6,7 +6,8 @@ use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 use wire::console::{
     AgentDetail, AgentRow, AppDetail, AppList, AppsQuery, DeploymentList, FileEntry, FilePart,
-    Frameworks, Home, ListQuery, Overview, Page, PartQuery, SandboxPath, TaskRow, TaskScope,
+    Found, Frameworks, Home, ListQuery, Overview, Page, PartQuery, SandboxPath, SearchQuery,
+    TaskRow, TaskScope,
 };
 
 /// Why a page has no data.
@@ -61,6 +62,8 @@ pub trait FilesBackend: Send + Sync + 'static {
     fn browse(&self, agent: String, path: String) -> Answer<'_, Vec<FileEntry>>;
     /// A part of a file on an agent.
     fn read(&self, query: PartQuery) -> Answer<'_, FilePart>;
+    /// The nearest match in a file on an agent, or where to go on searching.
+    fn search(&self, query: SearchQuery) -> Answer<'_, Found>;
     /// Where a task's sandbox is on its agent.
     fn sandbox(
         &self,

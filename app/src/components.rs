@@ -30,6 +30,7 @@ pub use icon::Icon;
 pub use json_editor::{JsonEditor, JsonLines, Note};
 pub use legs::{Leg, Legs, legs};
 pub use list::{Find, ListLinks, Pager, SortHead, StateChips};
+pub(crate) use notice::reason;
 pub use notice::{NoData, Skeleton, StaleNotice};
 pub use status::{Health, Status, TaskStatus, Tone, tone_of_task};
 pub use time::TimeAgo;

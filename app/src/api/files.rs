@@ -1,7 +1,7 @@
 //! Questions about sandboxes; the same on both consoles.
 
 use serde::{Deserialize, Serialize};
-use wire::console::{FileEntry, FilePart, PartQuery, escape};
+use wire::console::{FileEntry, FilePart, Found, PartQuery, SearchQuery, escape};
 
 use super::Pending;
 use crate::backend::ConsoleError;
@@ -114,4 +114,18 @@ pub fn read(query: PartQuery) -> Pending<FilePart> {
     ));
     #[cfg(not(feature = "hydrate"))]
     super::ask::<dyn FilesBackend, _, _>(move |backend| backend.read(query))
+}
+
+/// The nearest match in a file on an agent, or where to go on.
+pub fn search(query: SearchQuery) -> Pending<Found> {
+    #[cfg(feature = "hydrate")]
+    return super::fetch::json(format!(
+        "{}&text={}&offset={}&back={}",
+        address(&query.agent, "search", &query.path),
+        escape(&query.text),
+        query.offset,
+        query.is_back
+    ));
+    #[cfg(not(feature = "hydrate"))]
+    super::ask::<dyn FilesBackend, _, _>(move |backend| backend.search(query))
 }

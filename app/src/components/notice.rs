@@ -24,7 +24,7 @@ pub fn Skeleton() -> impl IntoView {
 }
 
 /// Why there is no data, in the page's language.
-fn reason(error: &ConsoleError) -> String {
+pub(crate) fn reason(error: &ConsoleError) -> String {
     let words = ShellWords::here();
     match error {
         ConsoleError::Late => words.late.to_owned(),

@@ -111,6 +111,7 @@ words! {
         error_log: "Error Log", "错误日志";
         output_log: "Output Log", "输出日志";
         view_log: "View", "查看";
+        check_hint: "What the application's check last found; it decides nothing", "应用的 check 最近一次的结果，仅供参考";
         version: "Version", "版本";
         updated: "Updated", "更新时间";
         started: "Started", "已启动";

@@ -122,7 +122,14 @@ words! {
         paused: "Paused", "已暂停";
         retrying: "The file cannot be read; trying again", "无法读取文件,正在重试";
         binary: "Binary", "二进制";
-        search_log: "Search in what is loaded", "在已加载内容中搜索";
+        search_log: "Search the file", "搜索文件";
+        search_log_hint: "Searches the whole file. Enter: next match, Shift+Enter: previous. Letters A to Z match in either case.", "搜索整个文件。回车：下一处，Shift+回车：上一处。字母 A 到 Z 不区分大小写。";
+        loaded_matches: "Among the lines that are loaded; the arrows go on through the whole file", "仅统计已加载的行；箭头会继续搜索整个文件";
+        stop_search: "Stop", "停止";
+        no_match_in_file: "The whole file has no match.", "整个文件中没有匹配。";
+        from_the_end: "Went on from the end of the file.", "已从文件末尾继续搜索。";
+        from_the_beginning: "Went on from the beginning of the file.", "已从文件开头继续搜索。";
+        begun_anew: "The file was begun anew meanwhile; search again.", "文件已重新开始写入，请再次搜索。";
         match_before: "Previous match", "上一处匹配";
         match_after: "Next match", "下一处匹配";
         wrap: "Wrap", "换行";

@@ -34,6 +34,22 @@ pub fn not_found(lang: Lang, what: &str) -> String {
     }
 }
 
+/// "Searching the file, 37 %", while it is under way.
+pub fn searching(lang: Lang, percent: u8) -> String {
+    match lang {
+        Lang::En => format!("Searching the file, {percent} %"),
+        Lang::ZhCn => format!("正在搜索文件，{percent} %"),
+    }
+}
+
+/// "The search failed: …".
+pub fn search_failed(lang: Lang, reason: &str) -> String {
+    match lang {
+        Lang::En => format!("The search failed: {reason}"),
+        Lang::ZhCn => format!("搜索失败：{reason}"),
+    }
+}
+
 /// How long ago something was; the shape of a relative time, before its words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ago {

@@ -6,7 +6,10 @@
 mod ansi;
 mod files;
 mod follow;
+mod hunt;
 mod log;
+mod search;
+mod view;
 mod viewer;
 
 use leptos::prelude::*;

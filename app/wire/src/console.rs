@@ -5,9 +5,11 @@
 
 pub mod apps;
 pub mod cluster;
+pub mod escapes;
 pub mod events;
 pub mod files;
 pub mod list;
+pub mod search;
 
 pub use crate::mesos::v0::FileEntry;
 pub use apps::*;

@@ -1,9 +1,10 @@
-//! Health and readiness checks: what turns bad is replaced, and upgrades wait for what is good.
+//! Health and readiness checks: what turns bad is replaced, upgrades wait for what is good, and the console shows it while one looks.
 
-use std::time::Duration;
+use std::{fs, path::PathBuf, time::Duration};
 
 use anyhow::{Context, Result, ensure};
 use end2end::{
+    browser::{Browser, Reader, hook, row},
     cluster::Cluster,
     containers::docker,
     curl::{get, send},
@@ -155,4 +156,60 @@ async fn an_upgrade_waits_until_the_new_instance_says_that_it_is_ready() -> Resu
     within(&cluster, &app["tasks"][0], "echo ready > /usr/share/nginx/html/ready.html").await?;
     healthy(&cluster, "web", 1).await?;
     Ok(())
+}
+
+/// A command that serves its sandbox, asked for a file by a health check and a plain check. However often it fails, it is kept.
+fn kept() -> Value {
+    let health = json!({"path": "/good", "maxConsecutiveFailures": 0, "gracePeriodSeconds": 0});
+    json!({"id": "/kept", "cpus": 0.1, "mem": 32, "portDefinitions": [{"port": 0}],
+        "cmd": "echo fine > good; exec busybox httpd -f -p $HOST:$PORT0 -h .",
+        "healthChecks": [check("HTTP", health)],
+        "check": {"exec": {"command": {"shell": "test -e good || exit 3"}}, "intervalSeconds": 1, "timeoutSeconds": 5,
+            "delaySeconds": 0}})
+}
+
+#[tokio::test]
+async fn the_console_shows_health_going_and_coming_back() -> Result<()> {
+    let cluster = Cluster::start_with(1, &["--containerizers=mesos"]).await?;
+    send("POST", &cluster.marathon("/v2/apps"), &kept()).await?.expect(201)?;
+    let task = healthy(&cluster, "kept", 1).await?["tasks"][0].clone();
+    let host = task["host"].as_str().context("no host")?;
+    let state = get(&format!("http://{host}:5051/state")).await?.expect(200)?;
+    let folder = &state["frameworks"][0]["executors"][0]["directory"];
+    let good = PathBuf::from(folder.as_str().context("no directory")?).join("good");
+    Browser::read("health", Reader::ENGLISH, async |browser| {
+        browser.go(&cluster.marathon("/ui/apps")).await?;
+        let bar = format!("{} {}", row("/kept"), hook("health-bar"));
+        // The words for those who do not see the bar, and the part of it that the others see.
+        let shows = async |word: &str, part: &str| {
+            browser.attribute(&bar, "aria-label", &format!("1 {word}"), LIMIT).await?;
+            browser.find(&format!("{bar} i.{part}:only-child")).await
+        };
+        shows("Healthy", "ok").await?;
+        browser.mark().await?;
+        fs::remove_file(&good)?;
+        shows("Unhealthy", "bad").await?;
+        fs::write(&good, "fine")?;
+        shows("Healthy", "ok").await?;
+        browser.still_marked().await?;
+
+        browser.go(&cluster.marathon("/ui/apps/kept")).await?;
+        let cell = format!("{} {}", hook("table-instances"), hook("cell-health"));
+        let says = async |word: &str, code: u8| {
+            let found = format!("Check: exit code {code}");
+            let is_so = |text: &str| text.starts_with(word) && text.contains(&found);
+            browser.text(&cell, is_so).await
+        };
+        says("Healthy", 0).await?;
+        browser.mark().await?;
+        fs::remove_file(&good)?;
+        says("Unhealthy", 3).await?;
+        fs::write(&good, "fine")?;
+        says("Healthy", 0).await?;
+        browser.still_marked().await?;
+        let app = cluster.app("kept").await?;
+        ensure!(app["tasks"][0]["id"] == task["id"], "it was replaced: {app}");
+        Ok(())
+    })
+    .await
 }

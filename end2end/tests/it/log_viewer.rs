@@ -116,13 +116,15 @@ async fn shows(browser: &Browser, wanted: &str) -> Result<String> {
 }
 
 async fn follows(browser: &Browser, wanted: bool) -> Result<()> {
-    until("following is as it should be", PATIENCE, async || {
-        let script = "return document.querySelector('[data-testid=\"log-follow\"]').checked;";
-        let now = browser.script(script).await?;
-        ensure!(now == wanted, "follow is {now}");
-        Ok(())
-    })
-    .await
+    until("following is as it should be", PATIENCE, async || follows_now(browser, wanted).await)
+        .await
+}
+
+async fn follows_now(browser: &Browser, wanted: bool) -> Result<()> {
+    let script = "return document.querySelector('[data-testid=\"log-follow\"]').checked;";
+    let now = browser.script(script).await?;
+    ensure!(now == wanted, "follow is {now}");
+    Ok(())
 }
 
 async fn scroll(browser: &Browser, top: &str) -> Result<()> {
@@ -201,6 +203,23 @@ async fn it_is_coloured(sandbox: &Sandbox, browser: &Browser, name: &str) -> Res
     ensure!(browser.script(&red).await? != browser.script(&plain).await?, "red is plain");
     let text = shows(browser, "plain 红色的字 rest").await?;
     ensure!(!text.contains("[1;31m"), "an escape sequence is shown");
+    // Grounds and inverse, the second sequence in two parts.
+    sandbox.append(name, "\u{1b}[30;48;5;196m红底\u{1b}[0m \u{1b}[38;2;20;250;".as_bytes())?;
+    shows(browser, "红底").await?;
+    sandbox.append(name, "60;7m反色\u{1b}[m end\n".as_bytes())?;
+    browser.text(&format!("{LINES} .av.c2"), |text| text == "反色").await?;
+    let style = |css: &str| {
+        format!(
+            "const style = getComputedStyle(document.querySelector('{LINES} {css}')); return [style.color, style.backgroundColor];"
+        )
+    };
+    let ground = browser.script(&style(".g1")).await?;
+    let inverse = browser.script(&style(".av.c2")).await?;
+    let row = browser.script(&style("p:last-child")).await?;
+    ensure!(ground[0] == row[0] && ground[1] != row[1], "the ground is {ground}, the row {row}");
+    // As in the dark: --danger-tint; and --well on --ok.
+    ensure!(ground[1] == "rgb(61, 26, 32)", "the ground is {ground}");
+    ensure!(inverse == json!(["rgb(22, 26, 34)", "rgb(61, 214, 140)"]), "inverse is {inverse}");
     Ok(())
 }
 
@@ -208,16 +227,54 @@ async fn it_is_searched(sandbox: &Sandbox, browser: &Browser, name: &str) -> Res
     sandbox.append(name, "needle 针 one\nNEEDLE 针 two\n".as_bytes())?;
     shows(browser, "针 two").await?;
     browser.paste(&hook("log-search"), "needle 针").await?;
-    browser.text(".log .hits", |text| text == "2 / 2").await.context("the last match")?;
+    // There may be more in what is not loaded.
+    browser.text(".log .hits", |text| text == "2 / 2+").await.context("the last match")?;
     follows(browser, false).await?;
-    browser.text(&format!("{LINES} p.at mark"), |text| text == "NEEDLE 针").await?;
+    is_at(browser, "NEEDLE 针").await?;
     it_outlives_a_refresh(sandbox, browser, name).await.context("a refresh")?;
-    browser.click(".log .bar .btn-group button:first-child").await?;
-    browser.text(".log .hits", |text| text == "1 / 2").await.context("the match before")?;
+    browser.click(MATCH_BEFORE).await?;
+    browser.text(".log .hits", |text| text == "1 / 2+").await.context("the match before")?;
+    // Round the beginning, through the whole file.
+    browser.click(MATCH_BEFORE).await?;
+    hunt_says(browser, "已从文件末尾继续搜索。").await?;
+    is_at(browser, "NEEDLE 针").await?;
+    // A line that is not loaded.
+    browser.paste(&hook("log-search"), "第7行").await?;
+    is_at(browser, "第7行").await?;
+    shows(browser, "第8行:日志一切正常").await?;
     browser.paste(&hook("log-search"), "没有这样的字").await?;
-    browser.text(".log .hits", |text| text == "0 / 0").await.context("no match")?;
+    hunt_says(browser, "整个文件中没有匹配。").await?;
     browser.paste(&hook("log-search"), "").await?;
-    Ok(())
+    browser.gone(&hook("log-hunt"), PATIENCE).await?;
+    // It is paged on from where the search went, and followed at the end.
+    until("the end is followed", PATIENCE, async || {
+        scroll(browser, "lines.scrollHeight").await?;
+        follows_now(browser, true).await
+    })
+    .await?;
+    shows(browser, "针 two").await.map(drop)
+}
+
+const MATCH_BEFORE: &str = ".log .bar .btn-group button:first-child";
+const MATCH_AFTER: &str = ".log .bar .btn-group button:last-child";
+
+/// The line that the search is at has this match, and it is in view.
+async fn is_at(browser: &Browser, wanted: &str) -> Result<()> {
+    browser.text(&format!("{LINES} p.at mark"), |text| text == wanted).await?;
+    until("the match is in view", PATIENCE, async || {
+        let script = format!(
+            "const at = document.querySelector('{LINES} p.at').getBoundingClientRect();
+             const frame = document.querySelector('{LINES}').getBoundingClientRect();
+             return at.top >= frame.top - 1 && at.bottom <= frame.bottom + 1;"
+        );
+        ensure!(browser.script(&script).await? == true, "it is out of view");
+        Ok(())
+    })
+    .await
+}
+
+async fn hunt_says(browser: &Browser, wanted: &str) -> Result<()> {
+    browser.text(&hook("log-hunt"), |text| text == wanted).await.map(drop)
 }
 
 /// The list of files is brought up to date beside the log, and nothing of the reader's is lost.
@@ -228,7 +285,7 @@ async fn it_outlives_a_refresh(sandbox: &Sandbox, browser: &Browser, name: &str)
     browser.find(&format!("{} {row}", hook("table-files"))).await?;
     let hits = "return document.querySelector('.log .hits').textContent;";
     let hits = browser.script(hits).await?;
-    ensure!(hits == "2 / 2", "the search is at `{hits}`");
+    ensure!(hits == "2 / 2+", "the search is at `{hits}`");
     follows(browser, false).await
 }
 
@@ -328,6 +385,101 @@ async fn weighs_little(browser: &Browser) -> Result<()> {
     let heap = "return performance.memory.usedJSHeapSize / 1048576;";
     let heap = number(browser, heap).await?;
     ensure!(heap < 96.0, "the page's heap has {heap} MiB");
+    Ok(())
+}
+
+/// Words of a huge file where no page has them loaded, but for the last.
+fn words_in_the_dark(sandbox: &Sandbox) -> Result<[u64; 3]> {
+    let places = [HUGE - 300 * MIB - 5, HUGE - 40 * MIB + 7, HUGE + 1];
+    let mut file = File::options().write(true).open(sandbox.path("huge.log"))?;
+    for place in &places[..2] {
+        file.seek(SeekFrom::Start(place - 1))?;
+        file.write_all("\n针 in the dark\n".as_bytes())?;
+    }
+    Ok(places)
+}
+
+#[tokio::test]
+async fn a_match_is_found_wherever_it_is_in_a_huge_file() -> Result<()> {
+    let sandbox = Sandbox::make().await?;
+    huge_log(&sandbox)?;
+    let places = words_in_the_dark(&sandbox)?;
+    let page = |name| sandbox.page(&sandbox.cluster.marathon(""), name);
+    Browser::read("log-search", Reader::ENGLISH, async |browser| {
+        browser.go(&page("huge.log")).await?;
+        shows(browser, "最后一行 the last line").await?;
+        let before = sandbox.memory()?;
+        // Backwards from the end, as it is typed; on and back again, to the match that was seen before.
+        browser.paste(&hook("log-search"), "针 IN").await?;
+        is_at_byte(browser, places[1]).await?;
+        browser.click(MATCH_BEFORE).await?;
+        is_at_byte(browser, places[0]).await?;
+        browser.click(MATCH_AFTER).await?;
+        is_at_byte(browser, places[1]).await?;
+        is_at(browser, "针 in").await?;
+        weighs_little(browser).await?;
+        let grown = sandbox.memory()?.saturating_sub(before);
+        ensure!(grown < 24 * MIB, "master and agent have grown by {} MiB", grown / MIB);
+        // Ten gibibytes without a match take a while: how far it is can be seen, and it can be stopped.
+        browser.paste(&hook("log-search"), "nowhere at all").await?;
+        let is_on = |text: &str| {
+            let percent =
+                text.split_whitespace().rev().nth(1).and_then(|word| word.parse::<u8>().ok());
+            text.starts_with("Searching the file, ") && percent.is_some_and(|percent| percent > 0)
+        };
+        browser.text(&format!("{} [role=status]", hook("log-hunt")), is_on).await?;
+        browser.click(&hook("log-search-cancel")).await?;
+        browser.gone(&hook("log-hunt"), PATIENCE).await?;
+        // The file is cut off while it is searched.
+        browser.click(MATCH_BEFORE).await?;
+        browser.find(&hook("log-search-cancel")).await?;
+        File::options().write(true).open(sandbox.path("huge.log"))?.set_len(0)?;
+        sandbox.append("huge.log", "anew\n".as_bytes())?;
+        hunt_says(browser, "The file was begun anew meanwhile; search again.").await?;
+        shows(browser, "anew").await?;
+        let errors = browser.console_errors().await?;
+        ensure!(errors.is_empty(), "the browser's console has errors: {errors:?}");
+        Ok(())
+    })
+    .await
+}
+
+/// The search is at the line that begins there.
+async fn is_at_byte(browser: &Browser, wanted: u64) -> Result<()> {
+    let line = format!("{LINES} p.at");
+    browser.attribute(&line, "id", &format!("B{wanted}"), PATIENCE).await
+}
+
+#[tokio::test]
+async fn a_file_is_searched_over_http_a_piece_at_a_time() -> Result<()> {
+    let sandbox = Sandbox::make().await?;
+    huge_log(&sandbox)?;
+    let places = words_in_the_dark(&sandbox)?;
+    let path = sandbox.path("huge.log");
+    let size = fs::metadata(&path)?.len();
+    for base in sandbox.bases() {
+        let ask = async |query: &str| {
+            get(&format!("{base}/search?path={}&{query}", path.display())).await?.expect(200)
+        };
+        // 针 is E9 92 88.
+        let found = ask(&format!("text=%E9%92%88&offset={}&back=true", places[2])).await?;
+        ensure!(found["found"].is_null() && found["size"] == size, "{base}: {found}");
+        let next = found["next"].as_u64().context("nowhere to go on")?;
+        let piece = places[2] - next;
+        ensure!((MIB..=32 * MIB).contains(&piece), "{base}: a piece of {piece} bytes");
+        let found = ask(&format!("text=%E9%92%88+IN&offset={}", places[1] - MIB)).await?;
+        ensure!(found["found"] == places[1] && found["next"].is_null(), "{base}: {found}");
+        // Beyond an end there is nothing.
+        let found = ask(&format!("text=line&offset={}", size - 4)).await?;
+        ensure!(found["found"].is_null() && found["next"].is_null(), "{base}: {found}");
+        for wrong in ["text=", "text=a%0Ab", "text=x&offset=-1", "text=x&back=up"] {
+            let reply = get(&format!("{base}/search?path={}&{wrong}", path.display())).await?;
+            ensure!(reply.status == 400, "{base}: {wrong}: {reply:?}");
+        }
+        let long = "x".repeat(513);
+        let reply = get(&format!("{base}/search?path={}&text={long}", path.display())).await?;
+        ensure!(reply.status == 400 && reply.body.contains("512"), "{base}: {reply:?}");
+    }
     Ok(())
 }
 
@@ -467,15 +619,17 @@ async fn nothing_outside_of_a_sandbox_is_had_through_links_or_dots() -> Result<(
         ensure!(inside.status == 200 && inside.body == "fine", "{base}: {inside:?}");
         for below in ["link", "folder/etc/passwd", "zero", "pipe", "up"] {
             let path = format!("{folder}/{below}");
-            for what in ["read?offset=0&", "download?"] {
+            for what in ["read?offset=0&", "search?text=business&", "download?"] {
                 let reply = get(&format!("{base}/{what}path={path}")).await?;
                 ensure!(reply.status == 400, "{base}/{what} gives {below}: {reply:?}");
                 ensure!(!reply.body.contains("business"), "{reply:?}");
             }
         }
         for path in [format!("{folder}/../../../../../../../../secret"), "/etc/passwd".to_owned()] {
-            let reply = get(&format!("{base}/download?path={path}")).await?;
-            ensure!(matches!(reply.status, 400 | 404), "{base} gives {path}: {reply:?}");
+            for what in ["search?text=business&", "download?"] {
+                let reply = get(&format!("{base}/{what}path={path}")).await?;
+                ensure!(matches!(reply.status, 400 | 404), "{base} gives {path}: {reply:?}");
+            }
         }
         let listed = get(&format!("{base}/browse?path={folder}")).await?.expect(200)?;
         let mode = |name: &str| {

@@ -35,6 +35,9 @@ const WORTH_COMPRESSING: u16 = 1_024;
 /// So many readers wait for files to grow; the others are answered at once.
 const MAX_WAITING: usize = 256;
 
+/// So many searches through files run at a time; the others wait for their turn.
+const MAX_SEARCHING: usize = 2;
+
 /// What the handlers read.
 #[derive(Clone)]
 pub(super) struct Api {
@@ -53,6 +56,8 @@ struct Shared {
     clock: Clock,
     /// Readers that may wait for a file to grow.
     waiting: Semaphore,
+    /// Turns of those who search a file.
+    searching: Arc<Semaphore>,
 }
 
 impl Api {
@@ -72,6 +77,7 @@ impl Api {
             started,
             clock,
             waiting: Semaphore::new(MAX_WAITING),
+            searching: Arc::new(Semaphore::new(MAX_SEARCHING)),
         };
         Self { shared: Arc::new(shared), snapshot }
     }
@@ -111,6 +117,7 @@ async fn answer(State(api): State<Api>, request: Request) -> Response {
         "/metrics/snapshot" => json(&query, &metrics::snapshot(&api)),
         "/files/browse" => files::browse(&api, &query).await,
         "/files/read" => files::read(&api, &query).await,
+        "/files/search" => files::search(&api, &query).await,
         "/files/download" => files::download(&api, &query, request.headers()).await,
         path => {
             let body =

@@ -10,7 +10,7 @@ use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use serde::Serialize;
-use wire::console::{AppsQuery, ListQuery, PartQuery, TaskScope, query_pairs};
+use wire::console::{AppsQuery, ListQuery, PartQuery, SearchQuery, TaskScope, query_pairs};
 
 use super::files::{Asked, Download, MAX_READ};
 
@@ -154,6 +154,12 @@ pub(super) fn files_routes(backend: Arc<dyn FilesBackend>) -> Router {
                 .await,
         )
     };
+    let search = |backend: Shared, Path(agent): Path<String>, RawQuery(query): RawQuery| async move {
+        match search_query(agent, query.as_deref()) {
+            Ok(query) => reply(backend.search(query).await),
+            Err(error) => refusal(&error),
+        }
+    };
     let sandbox = |backend: Shared, Path(agent): Path<String>, RawQuery(query): RawQuery| async move {
         let query = query.as_deref();
         reply(backend.sandbox(agent, value(query, "framework"), value(query, "executor")).await)
@@ -161,6 +167,25 @@ pub(super) fn files_routes(backend: Arc<dyn FilesBackend>) -> Router {
     Router::new()
         .route("/agents/{id}/files/browse", get(browse))
         .route("/agents/{id}/files/read", get(read))
+        .route("/agents/{id}/files/search", get(search))
         .route("/agents/{id}/sandbox", get(sandbox))
         .with_state(backend)
+}
+
+/// What is searched for; the text is judged by the agent, which has the rules.
+fn search_query(agent: String, query: Option<&str>) -> Result<SearchQuery, ConsoleError> {
+    let refused = |name: &str, wanted: &str, found: &str| ConsoleError::Refused {
+        message: format!("{name} is `{found}`, but must be {wanted}"),
+    };
+    let offset = match value(query, "offset").as_str() {
+        "" => 0,
+        text => text.parse().map_err(|_| refused("offset", "a number of bytes", text))?,
+    };
+    let is_back = match value(query, "back").as_str() {
+        "" | "false" => false,
+        "true" => true,
+        text => return Err(refused("back", "true or false", text)),
+    };
+    let (path, text) = (value(query, "path"), value(query, "text"));
+    Ok(SearchQuery { agent, path, text, offset, is_back })
 }

@@ -18,7 +18,8 @@ use coordination::NoRoom;
 use marathon_core::Snapshot;
 use model::{AppId, Instant};
 use wire::console::{
-    AppDetail, AppList, AppsQuery, DeploymentList, FileEntry, FilePart, PartQuery, SandboxPath,
+    AppDetail, AppList, AppsQuery, DeploymentList, FileEntry, FilePart, Found, PartQuery,
+    SandboxPath, SearchQuery,
 };
 
 use super::files::{Asked, Download};
@@ -125,6 +126,10 @@ impl FilesBackend for AppsConsole {
 
     fn read(&self, query: PartQuery) -> Answer<'_, FilePart> {
         self.files.read(query)
+    }
+
+    fn search(&self, query: SearchQuery) -> Answer<'_, Found> {
+        self.files.search(query)
     }
 
     fn sandbox(

@@ -15,8 +15,8 @@ use master_core::Snapshot;
 use model::AgentId;
 use tokio::sync::watch;
 use wire::console::{
-    AgentDetail, AgentRow, FileEntry, FilePart, Frameworks, Home, ListQuery, Overview, Page,
-    PartQuery, SandboxPath, TaskRow, TaskScope, Topic,
+    AgentDetail, AgentRow, FileEntry, FilePart, Found, Frameworks, Home, ListQuery, Overview, Page,
+    PartQuery, SandboxPath, SearchQuery, TaskRow, TaskScope, Topic,
 };
 
 pub(crate) use self::rows::{amount_of, task_row};
@@ -136,6 +136,10 @@ impl FilesBackend for ClusterConsole {
 
     fn read(&self, query: PartQuery) -> Answer<'_, FilePart> {
         Box::pin(async move { self.http.read(&self.files_of(&query.agent)?, &query).await })
+    }
+
+    fn search(&self, query: SearchQuery) -> Answer<'_, Found> {
+        Box::pin(async move { self.http.search(&self.files_of(&query.agent)?, &query).await })
     }
 
     fn sandbox(

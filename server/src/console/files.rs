@@ -1,6 +1,6 @@
 //! Sandboxes over HTTP: browser → this node → agent, so that a browser never needs to reach an agent.
 //!
-//! The paths `browse` and `download` exist at an agent (`/files/…`) and at a master (`/ui/api/v1/agents/{id}/files/…`) with the same
+//! The paths `browse`, `search` and `download` exist at an agent (`/files/…`) and at a master (`/ui/api/v1/agents/{id}/files/…`) with the same
 //! questions and answers, so one client serves both consoles; only its base address differs. Parts of files are read by
 //! `download` with a range, since the text of an agent's `read` has lost where its bytes were.
 
@@ -22,7 +22,7 @@ use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use serde::de::DeserializeOwned;
-use wire::console::{FileEntry, FilePart, PartQuery, escape, query_pairs};
+use wire::console::{FileEntry, FilePart, Found, PartQuery, SearchQuery, escape, query_pairs};
 
 /// How long an agent may take to begin its answer.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -116,6 +116,18 @@ impl AgentHttp {
         }
         let body = body_of(answer).await?;
         Ok(FilePart::of(first, &body, size))
+    }
+
+    /// The nearest match in a file, or where to go on.
+    pub(crate) async fn search(
+        &self,
+        base: &str,
+        query: &SearchQuery,
+    ) -> Result<Found, ConsoleError> {
+        let (path, text) = (escape(&query.path), escape(&query.text));
+        let (offset, is_back) = (query.offset, query.is_back);
+        let asked = format!("path={path}&text={text}&offset={offset}&back={is_back}");
+        self.json(&format!("{base}/search?{asked}")).await
     }
 
     /// A file, passed on as it comes.

@@ -5,8 +5,8 @@ use app::{ClusterBackend, ConsoleError, FilesBackend};
 use axum::response::IntoResponse;
 use wire::console::{
     AgentCounts, AgentDetail, AgentRow, AgentState, Amount, ClusterResources, FileEntry, FilePart,
-    FrameworkRow, Frameworks, Home, ListQuery, Overview, Page, PartQuery, SandboxPath, TaskCounts,
-    TaskRow, TaskScope,
+    Found, FrameworkRow, Frameworks, Home, ListQuery, Overview, Page, PartQuery, SandboxPath,
+    SearchQuery, TaskCounts, TaskRow, TaskScope,
 };
 
 use super::files::{Asked, Download};
@@ -201,6 +201,18 @@ impl FilesBackend for SampleCluster {
         let start = usize::try_from(query.offset).unwrap_or(text.len() - length).min(text.len());
         let bytes = &text.as_bytes()[start..text.len().min(start + length)];
         ready(Ok(FilePart::of(start as u64, bytes, text.len() as u64)))
+    }
+
+    fn search(&self, query: SearchQuery) -> Answer<'_, Found> {
+        let text = stdout();
+        let offset = usize::try_from(query.offset).unwrap_or(text.len()).min(text.len());
+        let found = if query.is_back {
+            text[..offset].rfind(&query.text)
+        } else {
+            text[offset..].find(&query.text).map(|at| offset + at)
+        };
+        let found = found.map(|at| at as u64);
+        ready(Ok(Found { found, next: None, size: text.len() as u64 }))
     }
 
     fn sandbox(

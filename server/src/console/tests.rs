@@ -55,6 +55,25 @@ pub(super) fn assert_has(page: &Answered, parts: &[&str]) {
 }
 
 #[tokio::test]
+async fn a_file_is_searched_from_an_offset_either_way() {
+    let found = async |query: &str| {
+        let path = format!("/ui/api/v1/agents/S1/files/search?path=%2Fsandbox%2Fstdout&{query}");
+        get(cluster(), &path, &[]).await
+    };
+    let text = stdout();
+    let first = text.find("日志").unwrap();
+    let answer = found("text=%E6%97%A5%E5%BF%97").await;
+    let wanted = format!("{{\"found\":{first},\"next\":null,\"size\":{}}}", text.len());
+    assert_eq!((answer.status, answer.body), (StatusCode::OK, wanted));
+    let last = text.rfind("GET").unwrap();
+    let answer = found(&format!("text=GET&offset={}&back=true", text.len())).await;
+    assert_has(&answer, &[&format!("\"found\":{last},")]);
+    for wrong in ["text=x&offset=-1", "text=x&offset=many", "text=x&back=up"] {
+        assert_eq!(found(wrong).await.status, StatusCode::BAD_REQUEST, "{wrong}");
+    }
+}
+
+#[tokio::test]
 async fn the_home_page_is_complete_without_javascript() {
     let page = get(cluster(), "/", &[]).await;
     assert_eq!(page.status, StatusCode::OK);

@@ -1,5 +1,7 @@
 //! Texts of the application console with numbers or names in them.
 
+use wire::console::CheckRow;
+
 use crate::boot::Lang;
 use crate::format;
 use crate::pages::apps::Help;
@@ -39,6 +41,26 @@ pub fn totals(lang: Lang, cpus: &str, mem: &str, running: u64, wanted: u64) -> S
             format!("Wanted: CPU {cpus}, memory {mem}. {running} of {wanted} instances run.")
         }
         Lang::ZhCn => format!("需求：CPU {cpus}，内存 {mem}。{running} / {wanted} 个实例运行中。"),
+    }
+}
+
+/// "Check: exit code 3": what a plain check last found.
+pub fn check_found(lang: Lang, found: CheckRow) -> String {
+    match (lang, found) {
+        (Lang::En, CheckRow::Command(Some(code))) => format!("Check: exit code {code}"),
+        (Lang::En, CheckRow::Http(Some(status))) => format!("Check: HTTP status {status}"),
+        (Lang::En, CheckRow::Tcp(Some(true))) => "Check: TCP succeeded".to_owned(),
+        (Lang::En, CheckRow::Tcp(Some(false))) => "Check: TCP failed".to_owned(),
+        (Lang::En, CheckRow::Command(None) | CheckRow::Http(None) | CheckRow::Tcp(None)) => {
+            "Check: no answer".to_owned()
+        }
+        (Lang::ZhCn, CheckRow::Command(Some(code))) => format!("检查：退出码 {code}"),
+        (Lang::ZhCn, CheckRow::Http(Some(status))) => format!("检查：HTTP 状态 {status}"),
+        (Lang::ZhCn, CheckRow::Tcp(Some(true))) => "检查：TCP 成功".to_owned(),
+        (Lang::ZhCn, CheckRow::Tcp(Some(false))) => "检查：TCP 失败".to_owned(),
+        (Lang::ZhCn, CheckRow::Command(None) | CheckRow::Http(None) | CheckRow::Tcp(None)) => {
+            "检查：无应答".to_owned()
+        }
     }
 }
 

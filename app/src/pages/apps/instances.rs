@@ -4,9 +4,11 @@ use leptos::prelude::*;
 use wire::console::{AppDetail, InstanceRow};
 
 use super::place;
+use crate::boot::Boot;
 use crate::components::{CopyButton, Health, Icon, TimeAgo};
 use crate::format;
 use crate::i18n::AppWords;
+use crate::i18n::apps::phrases;
 use crate::live::Rows;
 
 /// The word for what an instance does.
@@ -77,6 +79,12 @@ fn Cells(row: Memo<InstanceRow>) -> impl IntoView {
             </span>
         }
     };
+    let lang = Boot::here().lang;
+    let check = move || {
+        let found = row.with(|row| row.check)?;
+        let text = phrases::check_found(lang, found);
+        Some(view! { <span class="sub" title=words.check_hint data-testid="check">{text}</span> })
+    };
     view! {
         <td class="head" data-testid="cell-id">
             <span class="kid" title=task>
@@ -88,7 +96,7 @@ fn Cells(row: Memo<InstanceRow>) -> impl IntoView {
             <span class="sub mono">{endpoints}</span>
         </td>
         <td data-l=words.host data-testid="cell-host">{move || row.with(|row| row.host.clone())}</td>
-        <td data-l=words.health data-testid="cell-health"><Health healthy=Signal::derive(move || row.with(|row| row.healthy))/></td>
+        <td data-l=words.health data-testid="cell-health"><Health healthy=Signal::derive(move || row.with(|row| row.healthy))/>{check}</td>
         <td data-l=words.status data-testid="cell-status">
             {move || row.with(word)}
             {move || row.with(|row| row.news.clone()).map(|news| view! { <span class="sub" data-testid="news">{news}</span> })}

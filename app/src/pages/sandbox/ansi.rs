@@ -1,95 +1,20 @@
 //! Text with terminal escapes as a reader sees it: the colours stay, the sequences go.
 //!
-//! Every line begins plain; a colour that a program leaves on reaches to the end of its line.
+//! Every line begins plain; a colour that a program leaves on reaches to the end of its line. What belongs to a sequence is what a
+//! search passes over, too: `wire::console::escapes` says it for both.
 
-use std::iter::Peekable;
+#[cfg(test)]
+mod contrast_tests;
+mod style;
+
 use std::ops::Range;
-use std::str::Chars;
 
 use wire::console::SUBSTITUTE;
+use wire::console::escapes::{Escapes, Role};
 
-/// How a part of a line looks.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Style {
-    bold: bool,
-    dim: bool,
-    italic: bool,
-    underline: bool,
-    /// 0 to 7 as a terminal counts them, 8 for grey.
-    colour: Option<u8>,
-}
+pub(super) use self::style::Style;
 
-impl Style {
-    /// The classes of the style; "" for plain text.
-    pub(super) fn class(self) -> String {
-        let flags =
-            [(self.bold, "ab"), (self.dim, "ad"), (self.italic, "ai"), (self.underline, "au")];
-        let flags =
-            flags.into_iter().filter(|(is_on, _)| *is_on).map(|(_, class)| class.to_owned());
-        let colour = self.colour.map(|colour| format!("c{colour}"));
-        flags.chain(colour).collect::<Vec<_>>().join(" ")
-    }
-
-    /// Applies the numbers of one "select graphic rendition" (ECMA-48, 8.3.117).
-    fn apply(&mut self, numbers: &str) {
-        let mut numbers = numbers.split([';', ':']).map(|text| text.parse::<u8>().unwrap_or(0));
-        while let Some(number) = numbers.next() {
-            match number {
-                0 => *self = Self::default(),
-                1 => self.bold = true,
-                2 => self.dim = true,
-                3 => self.italic = true,
-                4 => self.underline = true,
-                22 => (self.bold, self.dim) = (false, false),
-                23 => self.italic = false,
-                24 => self.underline = false,
-                30..=37 => self.colour = Some(number - 30),
-                90 => self.colour = Some(8),
-                91..=97 => self.colour = Some(number - 90),
-                39 => self.colour = None,
-                // A colour of 256, or one of red, green and blue.
-                38 | 48 => {
-                    let is_one = numbers.next() == Some(5);
-                    let values: Vec<u8> =
-                        numbers.by_ref().take(if is_one { 1 } else { 3 }).collect();
-                    if number == 38 {
-                        self.colour = match values[..] {
-                            [colour] if is_one => of_256(colour),
-                            [red, green, blue] => nearest(red, green, blue),
-                            _ => None,
-                        };
-                    }
-                }
-                _ => {}
-            }
-        }
-    }
-}
-
-/// The colour of ours for one of a terminal's 256: sixteen with names, a cube of six levels a side, and greys.
-fn of_256(colour: u8) -> Option<u8> {
-    let level = |step: u8| if step == 0 { 0 } else { 55 + 40 * step };
-    match colour {
-        0..=7 => Some(colour),
-        8 => Some(8),
-        9..=15 => Some(colour - 8),
-        16..=231 => {
-            let place = colour - 16;
-            nearest(level(place / 36), level(place / 6 % 6), level(place % 6))
-        }
-        232..=255 => Some(8),
-    }
-}
-
-/// The colour of ours that has the same strong parts; none for white, which is the text's own ink, and for black.
-fn nearest(red: u8, green: u8, blue: u8) -> Option<u8> {
-    let most = red.max(green).max(blue);
-    if most < 64 {
-        return None;
-    }
-    let strong = |part: u8| u8::from(part > most / 2);
-    Some(strong(red) | strong(green) << 1 | strong(blue) << 2).filter(|colour| *colour < 7)
-}
+const ESCAPE: char = '\u{1b}';
 
 /// A part of a line that has a style.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -105,27 +30,55 @@ pub(super) fn read(raw: &str) -> (String, Vec<Span>) {
     let mut text = String::with_capacity(raw.len());
     let mut spans: Vec<Span> = Vec::new();
     let (mut style, mut begin) = (Style::default(), 0);
-    let mut chars = raw.chars().peekable();
+    let mut escapes = Escapes::default();
+    // The sequence so far, without the escape character and what says its kind.
+    let mut parameters = String::new();
+    let mut chars = raw.chars();
     while let Some(c) = chars.next() {
-        if c == '\u{1b}' {
-            if let Some(numbers) = escape(&mut chars) {
-                close(&mut spans, begin..text.len(), style);
-                begin = text.len();
-                style.apply(&numbers);
+        match role(&mut escapes, c) {
+            Role::Escape if c == ESCAPE => parameters.clear(),
+            Role::Escape => parameters.push(c),
+            Role::Final => {
+                if let (Some(parameters), 'm') = (parameters.strip_prefix('['), c) {
+                    close(&mut spans, begin..text.len(), style);
+                    begin = text.len();
+                    style.apply(parameters);
+                }
             }
-        } else if c == '\r' && chars.clone().any(|c| c != '\r' && c != '\n') {
-            // What follows is written over it, as progress bars do.
-            (begin, style) = (0, Style::default());
-            text.clear();
-            spans.clear();
-        } else if c == SUBSTITUTE {
-            text.push(char::REPLACEMENT_CHARACTER);
-        } else if c == '\t' || !c.is_control() {
-            text.push(c);
+            Role::Text
+                if c == '\r' && chars.as_str().contains(|c: char| c != '\r' && c != '\n') =>
+            {
+                // What follows is written over it, as progress bars do.
+                (begin, style) = (0, Style::default());
+                text.clear();
+                spans.clear();
+            }
+            Role::Text if c == SUBSTITUTE => text.push(char::REPLACEMENT_CHARACTER),
+            Role::Text if c == '\t' || !c.is_control() => text.push(c),
+            Role::Text => {}
         }
     }
     close(&mut spans, begin..text.len(), style);
     (text, spans)
+}
+
+/// What a character is: a byte is never in another place of a sequence than the first one of its character.
+fn role(escapes: &mut Escapes, c: char) -> Role {
+    let mut bytes = [0; 4];
+    let mut roles = c.encode_utf8(&mut bytes).bytes().map(|byte| escapes.step(byte));
+    let role = roles.next().unwrap_or(Role::Text);
+    roles.for_each(drop);
+    role
+}
+
+/// How many bytes at the end of `text` begin a sequence that may go on; a line is not cut in there.
+pub(super) fn open_escape(text: &str) -> usize {
+    let Some(begin) = text.rfind(ESCAPE) else { return 0 };
+    let mut escapes = Escapes::default();
+    for byte in text[begin..].bytes() {
+        escapes.step(byte);
+    }
+    if escapes.is_within() { text.len() - begin } else { 0 }
 }
 
 fn close(spans: &mut Vec<Span>, range: Range<usize>, style: Style) {
@@ -134,30 +87,7 @@ fn close(spans: &mut Vec<Span>, range: Range<usize>, style: Style) {
     }
 }
 
-/// Passes over what follows an escape character: `[` up to a letter, `]` up to BEL, or one character. Returns the numbers of
-/// one that sets the style.
-fn escape(chars: &mut Peekable<Chars<'_>>) -> Option<String> {
-    match chars.next() {
-        Some('[') => {
-            let mut numbers = String::new();
-            let end = loop {
-                match chars.next() {
-                    Some(c) if ('@'..='~').contains(&c) => break c,
-                    Some(c) => numbers.push(c),
-                    None => return None,
-                }
-            };
-            (end == 'm').then_some(numbers)
-        }
-        Some(']') => {
-            chars.find(|c| *c == '\u{7}' || *c == '\\');
-            None
-        }
-        _ => None,
-    }
-}
-
-/// Where `needle` stands in `text`, without overlaps. Letters of ASCII match in either case.
+/// Where `needle` stands in `text`, without overlaps. Letters of ASCII match in either case, as `wire::console::search` has it.
 pub(super) fn hits(text: &str, needle: &str) -> Vec<Range<usize>> {
     let mut found = Vec::new();
     if needle.is_empty() {
@@ -246,13 +176,46 @@ mod tests {
     }
 
     #[test]
-    fn every_colour_has_a_near_one() {
-        let named = [1, 9, 8, 15, 196, 46, 21, 208, 226, 231, 240].map(of_256);
-        let wanted = [1, 1, 8, 7, 1, 2, 4, 3, 3].map(Some).into_iter().chain([None, Some(8)]);
-        assert!(named.into_iter().eq(wanted), "{named:?}");
-        assert_eq!(nearest(250, 20, 60), Some(1));
-        assert_eq!(nearest(20, 250, 240), Some(6));
-        assert_eq!(shown("\u{1b}[38;2;250;20;60mred"), [pair("red", "c1")]);
+    fn grounds_and_inverse_stay() {
+        assert_eq!(
+            shown("\u{1b}[41m on red \u{1b}[7m turned \u{1b}[27;49m plain \u{1b}[48;2;0;0;250;9mb"),
+            [
+                pair(" on red ", "g1"),
+                pair(" turned ", "av g1"),
+                pair(" plain ", ""),
+                pair("b", "as g4")
+            ]
+        );
+    }
+
+    #[test]
+    fn what_is_malformed_hides_nothing_and_colours_nothing() {
+        for (raw, text) in [
+            ("\u{1b}[31日志\u{1b}[", "日志"),
+            ("\u{1b}[>4;1mx\u{1b}[?1my", "xy"),
+            ("\u{1b}[31;mx", "x"),
+            ("\u{1b}[38;5mx\u{1b}[48;2;1my", "xy"),
+            ("\u{1b}(B\u{1b}[mx", "x"),
+            ("\u{1b}]8;;http://a\\b\u{1b}\\x\u{1b}]8;;\u{1b}\\y", "xy"),
+            ("a\u{1b}\u{1b}[1", "a"),
+        ] {
+            assert_eq!(read(raw), (text.to_owned(), Vec::new()), "{raw:?}");
+        }
+    }
+
+    #[test]
+    fn a_sequence_that_has_no_end_yet_is_known() {
+        for (text, open) in [
+            ("", 0),
+            ("text", 0),
+            ("text\u{1b}", 1),
+            ("text\u{1b}[48;5;1", 8),
+            ("text\u{1b}[48;5;1m", 0),
+            ("\u{1b}[1mtext\u{1b}]0;日", 7),
+            ("\u{1b}[1日", 0),
+        ] {
+            assert_eq!(open_escape(text), open, "{text:?}");
+        }
     }
 
     #[test]

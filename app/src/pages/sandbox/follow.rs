@@ -4,10 +4,12 @@ use std::time::Duration;
 
 use leptos::html::Div;
 use leptos::prelude::*;
-use wire::console::{FilePart, PartQuery};
+use wire::console::{FilePart, Found, PartQuery, SearchQuery};
 
 use super::log::{Log, MAX_BYTES};
-use crate::api::files::{Opened, SandboxQuery, WINDOW, read};
+use super::view;
+use crate::api::files::{Opened, SandboxQuery, WINDOW, read, search};
+use crate::backend::ConsoleError;
 
 /// Seconds that the agent may wait for the file to grow; no longer, since a reader who goes elsewhere is still waited for.
 const WAIT: u64 = 2;
@@ -131,6 +133,44 @@ impl Followed {
         });
     }
 
+    /// Where a search begins: behind the line `at`, or in front of it; or of what is in view, when that line is not.
+    ///
+    /// Lines that begin at the bound or behind it come next; those in front of it come before.
+    pub(super) fn bound(&self, at: Option<u64>, is_back: bool) -> u64 {
+        let seen = view::seen(self.lines);
+        self.log.with_untracked(|log| bound(log, at, seen, is_back))
+    }
+
+    /// Brings a loaded line into view.
+    pub(super) fn bring_into_view(&self, offset: u64) {
+        view::bring(self.lines, offset);
+    }
+
+    /// Asks for the nearest match in the file.
+    pub(super) async fn search(
+        &self,
+        query: impl FnOnce(String, String) -> SearchQuery,
+    ) -> Result<Found, ConsoleError> {
+        search(query(self.agent.clone(), self.path.clone())).await
+    }
+
+    /// The lines around a byte.
+    pub(super) async fn read_around(&self, byte: u64) -> Result<Log, ConsoleError> {
+        let begin = i64::try_from(byte.saturating_sub(WINDOW / 2)).unwrap_or(i64::MAX);
+        let part = read(self.part(begin, WINDOW, 0)).await?;
+        self.bytes.try_set(part.size);
+        Ok(Log::around(&part, byte))
+    }
+
+    /// Shows the end of the file as it is now.
+    pub(super) async fn begin_anew(&self) -> Result<(), ConsoleError> {
+        let part = read(self.part(-1, WINDOW, 0)).await?;
+        self.bytes.try_set(part.size);
+        self.log.try_set(Log::of(&part));
+        self.to_end();
+        Ok(())
+    }
+
     /// Browsers keep the lines in their places when others come above them, but not at the very top.
     fn off_the_edge(&self) {
         if let Some(lines) = self.lines.try_get_untracked().flatten()
@@ -233,4 +273,50 @@ fn is_seen() -> bool {
 #[cfg(not(feature = "hydrate"))]
 fn is_seen() -> bool {
     true
+}
+
+/// See [`Followed::bound`]; `seen` are the first and the last line in view.
+fn bound(log: &Log, at: Option<u64>, seen: Option<(u64, u64)>, is_back: bool) -> u64 {
+    let (first, last) = seen.unwrap_or((log.start, log.end));
+    let at = at.filter(|at| seen.is_none() || (first..=last).contains(at));
+    let behind = |offset: u64| {
+        let next = log.lines.partition_point(|line| line.offset <= offset);
+        log.lines.get(next).map_or(log.end, |line| line.offset)
+    };
+    match (at, is_back) {
+        (Some(at), true) => at,
+        (Some(at), false) => behind(at),
+        (None, true) => behind(last),
+        (None, false) => first,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_search_begins_where_the_reader_looks() {
+        let part = FilePart { offset: 0, data: "a\nb\nc\nd\ne".to_owned(), size: 9 };
+        let log = Log::of(&part);
+        let seen = Some((2, 6));
+        for (at, seen, is_back, wanted) in [
+            (None, seen, false, 2),
+            (None, seen, true, 8),
+            (Some(4), seen, false, 6),
+            (Some(4), seen, true, 4),
+            // The line was scrolled out of view.
+            (Some(0), seen, false, 2),
+            (Some(8), seen, true, 8),
+            // The last line is in view.
+            (Some(8), Some((2, 8)), false, 9),
+            (None, Some((2, 8)), true, 9),
+            // Nothing is known of the view.
+            (None, None, false, 0),
+            (None, None, true, 9),
+            (Some(4), None, true, 4),
+        ] {
+            assert_eq!(bound(&log, at, seen, is_back), wanted, "{at:?} {seen:?} {is_back}");
+        }
+    }
 }

@@ -4,7 +4,7 @@
 
 use wire::console::{FilePart, SUBSTITUTE};
 
-use super::ansi::{Span, read};
+use super::ansi::{Span, open_escape, read};
 
 /// How many lines a page keeps.
 const MAX_LINES: usize = 2_000;
@@ -104,6 +104,36 @@ impl Log {
         log
     }
 
+    /// The lines around a byte: the line that has it is there whole, or from the part's beginning on.
+    pub(super) fn around(part: &FilePart, wanted: u64) -> Self {
+        let Ok(begin) = usize::try_from(wanted.saturating_sub(part.offset)) else {
+            return Self::of(part);
+        };
+        let has_line_end = part.data.bytes().take(begin).any(|byte| byte == b'\n');
+        if part.offset == 0 || has_line_end {
+            return Self::of(part);
+        }
+        // One long line up to there: what `of` would leave out is what is wanted.
+        let is_cut = |byte: &u8| *byte == SUBSTITUTE as u8;
+        let cut = part.data.bytes().take(CUT).take_while(is_cut).count();
+        let start = part.offset + cut as u64;
+        let mut log = Self { start, end: start, ..Self::default() };
+        log.add(&part.data[cut..]);
+        log.drop_oldest();
+        log
+    }
+
+    /// The line that has this byte.
+    pub(super) fn line_at(&self, byte: u64) -> Option<&Line> {
+        let is_here = (self.start..self.end).contains(&byte);
+        self.lines.iter().rfind(|line| line.offset <= byte).filter(|_| is_here)
+    }
+
+    /// Where the lines end that will not change any more.
+    pub(super) fn settled_end(&self) -> u64 {
+        self.end - self.open.len() as u64
+    }
+
     /// Adds the file's next part; a part that does not follow is not added.
     pub(super) fn append(&mut self, part: &FilePart) {
         if part.offset == self.end {
@@ -158,11 +188,21 @@ impl Log {
             let line_end = text.as_bytes()[..room].iter().position(|byte| *byte == b'\n');
             let (piece, end) = match line_end {
                 Some(at) => (at + 1, End::Whole),
-                None if room < text.len() => (room, End::Cut),
+                None if room < text.len() => (self.room_for_whole_escapes(text, room), End::Cut),
                 None => (room, End::Open),
             };
             self.add_piece(&text[..piece], end);
             text = &text[piece..];
+        }
+    }
+
+    /// Where a line is cut that has to be cut at `room`: a sequence of the terminal stays whole, if that leaves something.
+    fn room_for_whole_escapes(&self, text: &str, room: usize) -> usize {
+        let piece = format!("{}{}", self.open, &text[..room]);
+        let open = open_escape(&piece);
+        match room.checked_sub(open) {
+            Some(less) if less > 0 => less,
+            _ => room,
         }
     }
 
@@ -318,6 +358,31 @@ mod tests {
     }
 
     #[test]
+    fn a_sequence_that_comes_in_two_parts_is_whole() {
+        let raw = "a\u{1b}[1;48;5;196m日志\u{1b}[0mb\n";
+        let whole = Log::of(&part(0, raw));
+        assert_eq!(texts(&whole), ["a日志b"]);
+        for (cut, _) in raw.char_indices().skip(1) {
+            let mut log = Log::of(&part(0, &raw[..cut]));
+            assert!(!texts(&log)[0].contains(['[', ';']), "{:?}", texts(&log));
+            log.append(&part(cut as u64, &raw[cut..]));
+            assert_eq!(log.lines, whole.lines, "cut at {cut}");
+        }
+    }
+
+    #[test]
+    fn a_long_line_is_not_cut_inside_of_a_sequence() {
+        let sequence = "\u{1b}[48;2;250;20;60m";
+        for before in MAX_LINE - 20..=MAX_LINE {
+            let raw = format!("{}{sequence}{}\n", "x".repeat(before), "y".repeat(40));
+            let log = Log::of(&part(0, &raw));
+            let text = texts(&log).concat();
+            assert!(!text.contains(['[', ';']), "{before}: {}", &text[before..]);
+            assert_eq!((text.len(), log.end), (before + 40, raw.len() as u64));
+        }
+    }
+
+    #[test]
     fn older_lines_come_in_front() {
         let text = "one\ntwo\nthree\nfour\nfive\n";
         let from = |at: u64| FilePart::of(at, &text.as_bytes()[usize::try_from(at).unwrap()..], 24);
@@ -350,6 +415,25 @@ mod tests {
         let end = log.end;
         log.append(&part(end, "goes on\n"));
         assert_eq!(log.lines.last().unwrap().text, "goes on");
+    }
+
+    #[test]
+    fn the_lines_around_a_byte_have_it() {
+        let log = Log::around(&part(100, "half\nwhole\nlast"), 107);
+        assert_eq!((texts(&log), log.line_at(107).unwrap().offset), (vec!["whole", "last"], 105));
+        assert_eq!(log.line_at(111).unwrap().text, "last");
+        assert_eq!((log.line_at(104), log.line_at(115)), (None, None));
+        assert_eq!(log.settled_end(), 111);
+        // A line that began long before.
+        let log = Log::around(&part(100, "so long\nwhole\n"), 103);
+        assert_eq!(
+            (texts(&log), log.line_at(103).unwrap().offset),
+            (vec!["so long", "whole"], 100)
+        );
+        let long = "字".repeat(20);
+        let log = Log::around(&FilePart::of(1, &long.as_bytes()[1..], 60), 30);
+        assert_eq!((log.start, log.line_at(30).unwrap().offset), (3, 3));
+        assert_eq!(Log::around(&part(0, "x"), 9).line_at(9), None);
     }
 
     #[test]

@@ -3,11 +3,13 @@
 use leptos::{ev, prelude::*};
 use wire::console::FileEntry;
 
-use super::ansi::{hits, pieces};
+use super::ansi::pieces;
 use super::file_address;
 use super::files::size;
 use super::follow::{Followed, follow_file};
-use super::log::{Line, Log};
+use super::log::Line;
+use super::search::{Search, SearchBox, SearchState};
+use super::view::anchor;
 use crate::api::files::{Opened, SandboxQuery, WINDOW, address, name};
 use crate::components::Icon;
 use crate::format;
@@ -24,13 +26,13 @@ pub(super) fn Viewer(
     opened: Opened,
 ) -> impl IntoView {
     let file = Followed::new(query, &opened);
-    let (log, follow) = (file.log, file.follow);
     let wrap = RwSignal::new(true);
-    let search = Search::new(log);
+    let search = Search::new(file.log);
     follow_file(&file);
     view! {
         <section class="panel log" data-testid="log-view">
-            <Bar query=query entries=entries path=opened.path follow=follow wrap=wrap search=search/>
+            <Bar query=query entries=entries path=opened.path file=file.clone() wrap=wrap search=search/>
+            <SearchState search=search/>
             <Lines file=file.clone() wrap=wrap search=search/>
             <Foot query=query file=file/>
         </section>
@@ -42,12 +44,13 @@ fn Bar(
     query: Memo<SandboxQuery>,
     entries: Memo<Vec<FileEntry>>,
     path: String,
-    follow: RwSignal<bool>,
+    file: Followed,
     wrap: RwSignal<bool>,
     search: Search,
 ) -> impl IntoView {
     let words = ClusterWords::here();
     let shell = ShellWords::here();
+    let follow = file.follow;
     let streams = move || {
         let (agent, folder, open) = query.with(|query| {
             (query.agent.clone(), query.path.clone(), query.file.clone().unwrap_or_default())
@@ -73,7 +76,7 @@ fn Bar(
     view! {
         <div class="bar">
             <div class="btn-group" role="group" aria-label=words.stream>{streams}</div>
-            <SearchBox search=search follow=follow/>
+            <SearchBox search=search file=file/>
             <span class="grow"></span>
             <label class="check needs-js"><input type="checkbox" checked=wrap.get_untracked() bind:checked=wrap/>{words.wrap}</label>
             <label class="toggle needs-js">
@@ -96,7 +99,8 @@ fn Lines(file: Followed, wrap: RwSignal<bool>, search: Search) -> impl IntoView 
     let line = move |line: Line| {
         let key = line.key();
         let label = line.number.map_or_else(|| "·".to_owned(), format::count);
-        let (anchor, href) = (format!("B{}", line.offset), format!("#B{}", line.offset));
+        let anchor = anchor(line.offset);
+        let href = format!("#{anchor}");
         let class = line.level().class();
         let is_now = move || follow.get() && last.get() == Some(key);
         let is_at = move || search.at.get() == Some(line.offset);
@@ -198,148 +202,5 @@ fn Foot(query: Memo<SandboxQuery>, file: Followed) -> impl IntoView {
             <span data-testid="log-size">{move || size(bytes.get())}</span>
             <span data-testid="log-kind">{kind}</span>
         </div>
-    }
-}
-
-/// A search in the lines that the page has.
-#[derive(Debug, Clone, Copy)]
-struct Search {
-    needle: RwSignal<String>,
-    /// The lines that have it, by their offsets.
-    found: Memo<Vec<u64>>,
-    /// The line that one is at.
-    at: RwSignal<Option<u64>>,
-}
-
-impl Search {
-    fn new(log: RwSignal<Log>) -> Self {
-        let needle = RwSignal::new(String::new());
-        let found = Memo::new(move |_| {
-            needle.with(|needle| {
-                if needle.is_empty() {
-                    return Vec::new();
-                }
-                log.with(|log| {
-                    let lines = log.lines.iter();
-                    let having = lines.filter(|line| !hits(&line.text, needle).is_empty());
-                    having.map(|line| line.offset).collect()
-                })
-            })
-        });
-        Self { needle, found, at: RwSignal::new(None) }
-    }
-
-    /// Another text; the newest line that has it is shown.
-    fn set(self, needle: String) {
-        self.needle.set(needle);
-        self.at.set(None);
-        self.step(-1);
-    }
-
-    /// To the next line that has it, or the one before.
-    fn step(self, by: isize) {
-        let next = self.found.with_untracked(|found| stepped(found, self.at.get_untracked(), by));
-        self.at.set(next);
-        if let Some(offset) = next {
-            into_view(offset);
-        }
-    }
-}
-
-/// The neighbour of `at` among `found`, round the ends; without `at` the first, or the last when going back.
-fn stepped(found: &[u64], at: Option<u64>, by: isize) -> Option<u64> {
-    let count = isize::try_from(found.len()).ok().filter(|count| *count > 0)?;
-    let here = at.and_then(|at| found.iter().position(|offset| *offset == at));
-    let next = match here.and_then(|here| isize::try_from(here).ok()) {
-        Some(here) => (here + by).rem_euclid(count),
-        None if by > 0 => 0,
-        None => count - 1,
-    };
-    found.get(usize::try_from(next).ok()?).copied()
-}
-
-#[cfg(feature = "hydrate")]
-fn into_view(offset: u64) {
-    request_animation_frame(move || {
-        if let Some(line) = document().get_element_by_id(&format!("B{offset}")) {
-            line.scroll_into_view_with_bool(false);
-        }
-    });
-}
-
-#[cfg(not(feature = "hydrate"))]
-fn into_view(_offset: u64) {}
-
-/// The search field and its two arrows.
-#[component]
-fn SearchBox(search: Search, follow: RwSignal<bool>) -> impl IntoView {
-    let words = ClusterWords::here();
-    let place = move || {
-        let found = search.found.get();
-        let at = search.at.get().and_then(|at| found.iter().position(|offset| *offset == at));
-        let is_asked = search.needle.with(|needle| !needle.is_empty());
-        is_asked.then(|| format!("{} / {}", at.map_or(0, |at| at + 1), found.len()))
-    };
-    let has_none = move || search.found.with(Vec::is_empty);
-    // Reading a match and running after the file's end do not go together.
-    let step = move |by: isize| {
-        follow.set(false);
-        search.step(by);
-    };
-    let typed = move |event| {
-        let needle = event_target_value(&event);
-        if !needle.is_empty() {
-            follow.set(false);
-        }
-        search.set(needle);
-    };
-    let pressed = move |event: ev::KeyboardEvent| match event.key().as_str() {
-        "Enter" => {
-            event.prevent_default();
-            step(if event.shift_key() { -1 } else { 1 });
-        }
-        "Escape" => search.set(String::new()),
-        _ => {}
-    };
-    view! {
-        <label class="find needs-js" class:on=move || search.needle.with(|needle| !needle.is_empty())>
-            <Icon name="search"/>
-            <span class="sr">{words.search_log}</span>
-            <input
-                type="text"
-                placeholder=words.search_log
-                autocomplete="off"
-                data-testid="log-search"
-                prop:value=search.needle
-                on:input=typed
-                on:keydown=pressed
-            />
-            <span class="hits" role="status">{place}</span>
-        </label>
-        <div class="btn-group needs-js">
-            <button type="button" class="btn sm icon" aria-label=words.match_before title=words.match_before disabled=has_none on:click=move |_| step(-1)>
-                <Icon name="up"/>
-            </button>
-            <button type="button" class="btn sm icon" aria-label=words.match_after title=words.match_after disabled=has_none on:click=move |_| step(1)>
-                <Icon name="down"/>
-            </button>
-        </div>
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_search_goes_round_its_matches() {
-        let found = [10, 20, 30];
-        assert_eq!(stepped(&found, None, 1), Some(10));
-        assert_eq!(stepped(&found, None, -1), Some(30));
-        assert_eq!(stepped(&found, Some(30), 1), Some(10));
-        assert_eq!(stepped(&found, Some(10), -1), Some(30));
-        // The line was dropped meanwhile.
-        assert_eq!(stepped(&found, Some(5), 1), Some(10));
-        assert_eq!(stepped(&[], Some(5), 1), None);
     }
 }

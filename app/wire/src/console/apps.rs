@@ -340,6 +340,9 @@ pub struct InstanceRow {
     pub condition: String,
     /// What the checks say; none without one.
     pub healthy: Option<bool>,
+    /// What the app's plain `check` last found; none before its first result, or without one.
+    #[serde(default)]
+    pub check: Option<CheckRow>,
     /// Version of the definition it runs.
     pub version: String,
     /// The same, in milliseconds since the Unix epoch.
@@ -351,6 +354,18 @@ pub struct InstanceRow {
     /// How far its launch has come, in the agent's words, while it has not begun to run.
     #[serde(default)]
     pub news: Option<String>,
+}
+
+/// What a plain `check` found, which decides nothing; none inside where there was no answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CheckRow {
+    /// A command's exit code.
+    Command(Option<i32>),
+    /// The status of an HTTP answer.
+    Http(Option<u32>),
+    /// Whether a TCP connection was accepted.
+    Tcp(Option<bool>),
 }
 
 /// One version of a definition.

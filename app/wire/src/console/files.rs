@@ -20,6 +20,32 @@ pub struct PartQuery {
     pub wait: u64,
 }
 
+/// What one may search a file for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SearchQuery {
+    /// The agent's id.
+    pub agent: String,
+    /// The file's path there.
+    pub path: String,
+    /// What is searched for; see [`super::search`] for what matches.
+    pub text: String,
+    /// Matches that begin here or behind; in front of it when going back.
+    pub offset: u64,
+    /// Towards the file's beginning.
+    pub is_back: bool,
+}
+
+/// How far a search has come; without both offsets there is no match up to the file's end, or its beginning.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Found {
+    /// The byte at which the nearest match begins.
+    pub found: Option<u64>,
+    /// Where to go on, after a part of the file that has none.
+    pub next: Option<u64>,
+    /// The file's size meanwhile; smaller than before when it was begun anew.
+    pub size: u64,
+}
+
 /// A part of a file.
 ///
 /// `offset` plus the length of `data` is where the next part begins, whatever the file holds: a character that the part's end would cut

@@ -1,10 +1,11 @@
-//! `/files/browse`, `/files/read`, `/files/download`: the sandboxes, and nothing else of this machine.
+//! `/files/browse`, `/files/read`, `/files/search`, `/files/download`: the sandboxes, and nothing else of this machine.
 //!
 //! `place` says where a path may lead; everything is read from what was opened there.
 
 mod download;
 mod listing;
 mod place;
+mod search;
 
 use std::io::ErrorKind;
 
@@ -31,6 +32,8 @@ enum Refusal {
     NotFound(String),
     #[error("{0}")]
     Broken(String),
+    #[error("{0}")]
+    Busy(String),
 }
 
 impl IntoResponse for Refusal {
@@ -40,6 +43,7 @@ impl IntoResponse for Refusal {
             Refusal::Forbidden(_) => StatusCode::FORBIDDEN,
             Refusal::NotFound(_) => StatusCode::NOT_FOUND,
             Refusal::Broken(_) => StatusCode::INTERNAL_SERVER_ERROR,
+            Refusal::Busy(_) => StatusCode::SERVICE_UNAVAILABLE,
         };
         (status, self.to_string()).into_response()
     }
@@ -63,6 +67,13 @@ pub(super) async fn browse(api: &Api, query: &Query) -> Response {
 pub(super) async fn read(api: &Api, query: &Query) -> Response {
     match chunk(api, query).await {
         Ok(chunk) => json(query, &chunk),
+        Err(refusal) => refusal.into_response(),
+    }
+}
+
+pub(super) async fn search(api: &Api, query: &Query) -> Response {
+    match search::piece(api, query).await {
+        Ok(found) => json(query, &found),
         Err(refusal) => refusal.into_response(),
     }
 }

@@ -1,11 +1,14 @@
 //! One application or deployment of the snapshot as a row.
 
 use marathon_core::deployment::{Action, Deployment};
+use marathon_core::health::CheckResult;
 use marathon_core::instance::{Condition, Instance};
 use marathon_core::run_spec::Command;
 use marathon_core::snapshot::{App, Snapshot};
 use model::{AppId, Instant, Timestamp};
-use wire::console::{ActionRow, AppRow, AppStatus, DeploymentRow, Endpoint, InstanceRow, Tally};
+use wire::console::{
+    ActionRow, AppRow, AppStatus, CheckRow, DeploymentRow, Endpoint, InstanceRow, Tally,
+};
 
 /// A wall clock reading for the browser.
 pub(super) fn millis(time: Timestamp) -> u64 {
@@ -108,12 +111,21 @@ pub(super) fn instance_row(instance: &Instance) -> Option<InstanceRow> {
         state: instance.task_state().map_or("TASK_STAGING", model::TaskState::name).to_owned(),
         condition: instance.condition.name().to_owned(),
         healthy: instance.healthy,
+        check: instance.checks.found.map(check_row),
         version: instance.version.to_rfc3339_millis(),
         version_ms: millis(instance.version),
         staged_ms: millis(task.staged_at),
         started_ms: task.started_at.map(millis),
         news: task.news.as_deref().map(str::to_owned),
     })
+}
+
+fn check_row(found: CheckResult) -> CheckRow {
+    match found {
+        CheckResult::Http { status } => CheckRow::Http(status),
+        CheckResult::Tcp { succeeded } => CheckRow::Tcp(succeeded),
+        CheckResult::Command { exit_code } => CheckRow::Command(exit_code),
+    }
 }
 
 /// A running deployment.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use app::ConsoleError;
 use app::backend::Answer;
 use axum::response::Response;
-use wire::console::{FileEntry, FilePart, PartQuery, SandboxPath, escape};
+use wire::console::{FileEntry, FilePart, Found, PartQuery, SandboxPath, SearchQuery, escape};
 
 use crate::console::files::{AgentHttp, Asked};
 
@@ -51,6 +51,11 @@ impl MasterFiles {
     /// A part of a file on an agent.
     pub(super) fn read(&self, query: PartQuery) -> Answer<'_, FilePart> {
         Box::pin(async move { self.client.read(&self.files(&query.agent)?, &query).await })
+    }
+
+    /// The nearest match in a file on an agent, or where to go on.
+    pub(super) fn search(&self, query: SearchQuery) -> Answer<'_, Found> {
+        Box::pin(async move { self.client.search(&self.files(&query.agent)?, &query).await })
     }
 
     /// A file of an agent, whole or in part.

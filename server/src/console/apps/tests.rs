@@ -6,6 +6,7 @@ use axum::Router;
 use axum::http::StatusCode;
 use marathon_core::command::{AppChange, ChangeApps, StatusUpdate};
 use marathon_core::effect::{Call, Effect};
+use marathon_core::health::CheckResult;
 use marathon_core::offer::Offer;
 use marathon_core::run_spec::{RunSpec, read};
 use marathon_core::{Command, Settings, Snapshot, Start};
@@ -77,20 +78,25 @@ impl Core {
             .filter_map(|launch| Some(launch.instance.task.as_ref()?.id.clone()))
             .collect();
         for task in &tasks {
-            self.apply(Command::StatusUpdate(StatusUpdate {
-                task: task.clone(),
-                agent: Some(AgentId::new(agent)),
-                state: TaskState::Running,
-                reason: None,
-                message: None,
-                uuid: None,
-                healthy: None,
-                check: None,
-                addresses: Vec::new(),
-                unreachable_since: None,
-            }));
+            self.tell(agent, task, None);
         }
         tasks
+    }
+
+    /// Tells that a task runs, and what its check has found.
+    fn tell(&self, agent: &str, task: &TaskId, check: Option<CheckResult>) {
+        self.apply(Command::StatusUpdate(StatusUpdate {
+            task: task.clone(),
+            agent: Some(AgentId::new(agent)),
+            state: TaskState::Running,
+            reason: check.map(|_| "REASON_TASK_CHECK_STATUS_UPDATED".to_owned()),
+            message: None,
+            uuid: None,
+            healthy: None,
+            check,
+            addresses: Vec::new(),
+            unreachable_since: None,
+        }));
     }
 
     fn router(self: &Arc<Self>) -> Router {
@@ -222,6 +228,30 @@ async fn an_application_shows_instances_definition_and_reasons() {
     assert_eq!(detail.row.status, AppStatus::Waiting);
     assert_eq!((detail.instances.len(), detail.versions.len()), (1, 1));
     assert_eq!(detail.queue.unwrap().count, 1);
+}
+
+#[tokio::test]
+async fn what_a_plain_check_has_found_stands_beside_the_health() {
+    const CHECKED: &[u8] = br#"{"id": "checked", "cmd": "sleep 1", "cpus": 0.1, "mem": 16,
+        "check": {"exec": {"command": {"shell": "false"}}}}"#;
+    let core = Core::new();
+    core.create(CHECKED, 1);
+    let task = core.run_on("S0").remove(0);
+    let page = async |language| {
+        get(core.router(), "/ui/apps/checked", &[("accept-language", language)]).await
+    };
+    assert!(!page("en").await.body.contains("data-testid=\"check\""), "nothing was found yet");
+    for (found, english, chinese) in [
+        (CheckResult::Command { exit_code: Some(3) }, "Check: exit code 3", "检查：退出码 3"),
+        (CheckResult::Http { status: Some(503) }, "Check: HTTP status 503", "检查：HTTP 状态 503"),
+        (CheckResult::Tcp { succeeded: Some(true) }, "Check: TCP succeeded", "检查：TCP 成功"),
+        (CheckResult::Tcp { succeeded: Some(false) }, "Check: TCP failed", "检查：TCP 失败"),
+        (CheckResult::Http { status: None }, "Check: no answer", "检查：无应答"),
+    ] {
+        core.tell("S0", &task, Some(found));
+        assert_has(&page("en").await, &["data-testid=\"check\"", english]);
+        assert_has(&page("zh-CN").await, &[chinese]);
+    }
 }
 
 #[tokio::test]
