@@ -278,7 +278,7 @@ mod tests {
             "1 ",
             "31!",
         ] {
-            assert_eq!(class(&format!("{parameters}")), "", "{parameters}");
+            assert_eq!(class(parameters), "", "{parameters}");
         }
         // What precedes stays.
         assert_eq!(class("31;38;5;256"), "c1");
