@@ -2,10 +2,9 @@
 
 use std::{
     fs::{self, File},
-    io::{Seek as _, SeekFrom, Write as _},
+    io::Write as _,
     os::unix::fs::symlink,
     path::{Path, PathBuf},
-    process::Stdio,
     time::Duration,
 };
 
@@ -13,7 +12,7 @@ use anyhow::{Context, Result, ensure};
 use end2end::{
     browser::{Browser, Reader, hook},
     cluster::Cluster,
-    curl::{curl, get, send},
+    curl::{get, send},
     waiting::until,
 };
 use serde_json::json;

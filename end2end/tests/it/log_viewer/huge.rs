@@ -12,9 +12,7 @@ use anyhow::{Context as _, Result, ensure};
 use end2end::{
     browser::{Browser, Reader, hook},
     curl::curl,
-    waiting::until,
 };
-use serde_json::json;
 use tokio::process::Command;
 
 use super::*;
