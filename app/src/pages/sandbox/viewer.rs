@@ -141,9 +141,8 @@ fn Lines(file: Followed, wrap: RwSignal<bool>, search: Search) -> impl IntoView 
         let file = turned.clone();
         move |event: ev::PointerEvent| {
             // Around the lines there is the bar alone.
-            let is_bar = file.lines.get_untracked().is_some_and(|lines| {
-                event_target::<leptos::web_sys::Node>(&event).is_same_node(Some(&lines))
-            });
+            let lines = file.lines.get_untracked();
+            let is_bar = lines.is_some_and(|lines| event.target().as_ref() == Some(lines.as_ref()));
             if is_bar {
                 file.turned_up();
             }
