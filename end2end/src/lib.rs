@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 pub mod browser;
+pub mod builds;
 pub mod cluster;
 pub mod commands;
 pub mod containers;
