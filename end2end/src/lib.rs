@@ -12,6 +12,7 @@ pub mod cluster;
 pub mod commands;
 pub mod containers;
 pub mod curl;
+pub mod data_folders;
 pub mod engine_proxy;
 pub mod guides_file;
 pub mod network;
