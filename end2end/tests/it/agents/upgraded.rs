@@ -44,15 +44,17 @@ async fn post_command(cluster: &Cluster, id: &str, line: &str, more: &Value) -> 
     running_task(cluster, id).await
 }
 
+/// The words of a process's command line.
+fn words_of(pid: u32) -> Vec<String> {
+    let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    line.split(|byte| *byte == 0).map(|word| String::from_utf8_lossy(word).into_owned()).collect()
+}
+
 /// The file that the agent's process runs.
 fn agents_file(cluster: &Cluster) -> Result<String> {
-    for pid in cluster.nodes()? {
-        let words = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-        if words.split(|byte| *byte == 0).nth(1) == Some(b"agent") {
-            return file_of(pid);
-        }
-    }
-    anyhow::bail!("no agent runs")
+    let nodes = cluster.nodes()?;
+    let agent = nodes.into_iter().find(|pid| words_of(*pid).get(1).is_some_and(|it| it == "agent"));
+    file_of(agent.context("no agent runs")?)
 }
 
 /// The file that a process runs, as the system tells it.
@@ -60,8 +62,10 @@ fn file_of(pid: u32) -> Result<String> {
     Ok(fs::read_link(format!("/proc/{pid}/exe"))?.display().to_string())
 }
 
+/// The executors that look after commands, without those that only ask beside one.
 fn executors(cluster: &Cluster) -> BTreeSet<u32> {
-    commands::executors(cluster.data()).into_iter().collect()
+    let looks_after = |pid: &u32| words_of(*pid).get(1).is_some_and(|order| order == "run");
+    commands::executors(cluster.data()).into_iter().filter(looks_after).collect()
 }
 
 /// The executors' programs that the agent keeps.
