@@ -54,9 +54,14 @@ impl Cluster {
 
     /// The same, not yet started.
     pub fn prepare(agents: u8, more: &[&str]) -> Result<Self> {
-        let more = more.iter().map(|word| (*word).to_owned()).collect();
-        let network = Network::take()?;
-        let data = TempDir::with_prefix("ekiden-")?;
+        let (network, data) = (Network::take()?, TempDir::with_prefix("ekiden-")?);
+        let mut cluster = Self::over(data, network, agents)?;
+        cluster.more = more.iter().map(|word| (*word).to_owned()).collect();
+        Ok(cluster)
+    }
+
+    /// One over data that is there already, on the network where it was made; not yet started.
+    pub fn over(data: TempDir, network: Network, agents: u8) -> Result<Self> {
         let options = Options {
             agents,
             fresh: false,
@@ -66,7 +71,7 @@ impl Cluster {
         Ok(Self {
             program: program()?,
             options,
-            more,
+            more: Vec::new(),
             variables: Vec::new(),
             network,
             data,
@@ -77,6 +82,11 @@ impl Cluster {
     /// Sets a variable of the environment, such as a flag of the agents, for the next start.
     pub fn set(&mut self, name: &str, value: &str) {
         self.variables.push((name.to_owned(), value.to_owned()));
+    }
+
+    /// Has it started from another file than the tests' program.
+    pub fn start_from(&mut self, program: PathBuf) {
+        self.program = program;
     }
 
     /// The command that starts it.

@@ -7,10 +7,12 @@
 #![forbid(unsafe_code)]
 
 pub mod browser;
+pub mod builds;
 pub mod cluster;
 pub mod commands;
 pub mod containers;
 pub mod curl;
+pub mod data_folders;
 pub mod engine_proxy;
 pub mod guides_file;
 pub mod network;

@@ -3,9 +3,15 @@
 use std::{
     io::ErrorKind,
     net::{Ipv4Addr, TcpListener},
+    time::Duration,
 };
 
-use anyhow::{Result, bail};
+use anyhow::{Result, bail, ensure};
+
+use crate::waiting::until;
+
+/// How long another test of the same network may take.
+const TURN: Duration = Duration::from_secs(180);
 
 /// Held on the network's last address as long as it is in use.
 const GUARD_PORT: u16 = 5050;
@@ -32,6 +38,17 @@ impl Network {
             }
         }
         bail!("every loopback network from 127.0.20.0/24 to 127.0.249.0/24 is taken")
+    }
+
+    /// Takes 127.0.`third`.0/24, as soon as it is free: for data that belongs to its addresses. No number from 20 to 249.
+    pub async fn wait_for(third: u8) -> Result<Self> {
+        let what = format!("the network 127.0.{third}.0/24 is free");
+        until(&what, TURN, async || {
+            let guard = TcpListener::bind((Ipv4Addr::new(127, 0, third, 254), GUARD_PORT))?;
+            ensure!(is_free(third), "somebody listens there");
+            Ok(Self { third, _guard: guard })
+        })
+        .await
     }
 
     /// The network's first three numbers.

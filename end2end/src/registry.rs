@@ -150,6 +150,11 @@ impl Registry {
         self.gate.set(Pace::Free);
     }
 
+    /// How often somebody has asked for the manifest of an image since the start: every pull does, also of what is there.
+    pub fn manifests(&self) -> usize {
+        self.gate.manifests()
+    }
+
     /// Waits until so many layers have been stopped since the start.
     pub async fn has_stopped(&self, layers: usize) -> Result<()> {
         self.gate.has_stopped(layers, START).await

@@ -13,7 +13,7 @@ mod preflight;
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -55,6 +55,8 @@ fn say(line: &str) {
 
 /// The running nodes.
 struct Cluster {
+    /// Where nodes are started from: the path of this program, at which an upgrade puts the next one.
+    program: PathBuf,
     flags: LocalFlags,
     data: DataFolder,
     nodes: BTreeMap<String, Node>,
@@ -63,6 +65,8 @@ struct Cluster {
 
 impl Cluster {
     async fn start(mut flags: LocalFlags) -> anyhow::Result<()> {
+        // Asked before the file can be replaced: the system then names the one that is gone.
+        let program = std::env::current_exe().context("cannot find this program's own file")?;
         let plans = Plan::all(&flags);
         let data = DataFolder::open(&flags.data)?;
         preflight::ports_are_free(&plans).await?;
@@ -91,7 +95,7 @@ impl Cluster {
         }
         let orders = control::listen(data.path())?;
         let (ended, ends) = mpsc::channel(64);
-        let mut cluster = Self { flags, data, nodes: BTreeMap::new(), ended };
+        let mut cluster = Self { program, flags, data, nodes: BTreeMap::new(), ended };
         for plan in plans {
             cluster.launch(plan)?;
         }
@@ -102,7 +106,7 @@ impl Cluster {
 
     fn launch(&mut self, plan: Plan) -> anyhow::Result<()> {
         let name = plan.name.clone();
-        let node = Node::start(plan, &self.flags, &self.data, self.ended.clone())?;
+        let node = Node::start(&self.program, plan, &self.flags, &self.data, self.ended.clone())?;
         self.nodes.insert(name, node);
         Ok(())
     }

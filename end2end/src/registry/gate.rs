@@ -1,4 +1,5 @@
-//! The gate in front of a registry: it passes bytes, slowly when it is told to, or stops layers in the middle.
+//! The gate in front of a registry: it passes bytes, slowly when it is told to, or stops layers in the middle, and counts who asks for an
+//! image.
 
 use std::{
     net::Ipv4Addr,
@@ -38,6 +39,7 @@ pub(super) struct Gate {
     port: u16,
     pace: watch::Sender<Pace>,
     held: watch::Receiver<usize>,
+    manifests: Arc<AtomicUsize>,
     accepting: JoinHandle<()>,
 }
 
@@ -48,8 +50,15 @@ impl Gate {
         let port = listener.local_addr()?.port();
         let (pace, watched) = watch::channel(Pace::Free);
         let (holds, held) = watch::channel(0);
-        let accepting = tokio::spawn(accept(listener, registry, watched, Arc::new(holds)));
-        Ok(Self { port, pace, held, accepting })
+        let manifests = Arc::default();
+        let counted = Arc::clone(&manifests);
+        let accepting = tokio::spawn(accept(listener, registry, watched, Arc::new(holds), counted));
+        Ok(Self { port, pace, held, manifests, accepting })
+    }
+
+    /// How often a manifest was asked for since the start.
+    pub(super) fn manifests(&self) -> usize {
+        self.manifests.load(Ordering::SeqCst)
     }
 
     /// Where it listens on loopback.
@@ -84,12 +93,14 @@ async fn accept(
     registry: u16,
     pace: watch::Receiver<Pace>,
     held: Arc<watch::Sender<usize>>,
+    manifests: Arc<AtomicUsize>,
 ) {
     while let Ok((engine, _)) = listener.accept().await {
         let (pace, held) = (pace.clone(), Arc::clone(&held));
+        let request = Arc::new(Request { manifests: Arc::clone(&manifests), ..Request::default() });
         tokio::spawn(async move {
             // An engine that gives up a pull breaks its connections.
-            let _ = connection(engine, registry, pace, held).await;
+            let _ = connection(engine, registry, request, pace, held).await;
         });
     }
 }
@@ -97,24 +108,25 @@ async fn accept(
 async fn connection(
     engine: TcpStream,
     registry: u16,
+    request: Arc<Request>,
     pace: watch::Receiver<Pace>,
     held: Arc<watch::Sender<usize>>,
 ) -> Result<()> {
     let registry = TcpStream::connect((Ipv4Addr::LOCALHOST, registry)).await?;
     let (from_engine, to_engine) = engine.into_split();
     let (from_registry, to_registry) = registry.into_split();
-    // A connection carries one request after the other; what comes down belongs to the last one that went up.
-    let request = Arc::new(Request::default());
     tokio::select! {
         up = upwards(from_engine, to_registry, Arc::clone(&request)) => up,
         down = downwards(from_registry, to_engine, request, pace, held) => down,
     }
 }
 
+/// A connection carries one request after the other; what comes down belongs to the last one that went up.
 #[derive(Debug, Default)]
 struct Request {
     is_blob: AtomicBool,
     answered: AtomicUsize,
+    manifests: Arc<AtomicUsize>,
 }
 
 async fn upwards(
@@ -128,9 +140,13 @@ async fn upwards(
         if read == 0 {
             return Ok(());
         }
-        if bytes[..read].starts_with(b"GET ") {
+        if bytes[..read].starts_with(b"GET ") || bytes[..read].starts_with(b"HEAD ") {
             let line = bytes[..read].split(|byte| *byte == b'\r').next().unwrap_or_default();
-            let is_blob = line.windows(7).any(|part| part == b"/blobs/");
+            let line = String::from_utf8_lossy(line);
+            if line.contains("/manifests/") {
+                request.manifests.fetch_add(1, Ordering::SeqCst);
+            }
+            let is_blob = line.contains("/blobs/");
             request.is_blob.store(is_blob, Ordering::SeqCst);
             request.answered.store(0, Ordering::SeqCst);
         }

@@ -8,6 +8,7 @@ mod engine_restarts;
 mod killed;
 mod machines;
 mod pulls;
+mod upgraded;
 
 use std::{
     fs,

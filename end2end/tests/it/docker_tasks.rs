@@ -211,3 +211,37 @@ async fn a_task_has_its_grace_period_and_its_container_goes_after_the_delay() ->
     })
     .await
 }
+
+#[tokio::test]
+async fn the_agents_flags_divide_the_output_of_its_containers() -> Result<()> {
+    let mut cluster = Cluster::prepare(1, &[])?;
+    cluster.set("MESOS_CONTAINER_LOGGER_MAX_STDOUT_SIZE", "4KB");
+    cluster.set("MESOS_CONTAINER_LOGGER_ROTATE", "2");
+    cluster.run().await?;
+    // 140 lines of 100 bytes to each stream.
+    let line = "i=100; while [ $i -lt 240 ]; do i=$((i+1)); printf '%099d\\n' $i; printf '%099d\\n' $i >&2; done; exec sleep 600";
+    let (task, _) = run(&cluster, &sleeper("/divided", &json!({"cmd": line}))).await?;
+    let agent = format!("http://{}:5051", cluster.agent_host(1));
+    let state = get(&format!("{agent}/state")).await?.expect(200)?;
+    let executor = &state["frameworks"][0]["executors"][0];
+    ensure!(executor["id"] == task["id"], "{executor}");
+    let sandbox = executor["directory"].as_str().context("no sandbox")?;
+    let read = |name: &str| std::fs::read_to_string(format!("{sandbox}/{name}"));
+    let last = format!("{:099}\n", 240);
+    until("everything is copied", Duration::from_secs(30), async || {
+        let ends = ["stdout", "stderr"].map(|name| read(name).unwrap_or_default().ends_with(&last));
+        ensure!(ends == [true, true], "{ends:?}");
+        Ok(())
+    })
+    .await?;
+    // 40 lines fill a file, and the oldest is gone.
+    let lengths =
+        ["stdout.2", "stdout.1", "stdout", "stderr"].map(|name| read(name).map(|it| it.len()).ok());
+    ensure!(lengths == [Some(4_000), Some(4_000), Some(2_000), Some(14_000)], "{lengths:?}");
+    ensure!(read("stdout.3").is_err() && read("stderr.1").is_err(), "more files than are wanted");
+    let flags = get(&format!("{agent}/flags")).await?.expect(200)?;
+    let shown = &flags["flags"];
+    ensure!(shown["container_logger_max_stdout_size"] == "4KB", "{shown}");
+    ensure!(shown["container_logger_rotate"] == "2", "{shown}");
+    Ok(())
+}

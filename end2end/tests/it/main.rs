@@ -4,6 +4,7 @@ mod agents;
 mod browser_journey;
 mod consoles;
 mod curl_journey;
+mod data_folders;
 mod docker_ports;
 mod docker_tasks;
 mod foreign_clients;

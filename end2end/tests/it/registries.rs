@@ -87,6 +87,14 @@ async fn a_private_image_is_pulled_with_what_the_task_has_fetched_and_not_withou
     ensure!(why.contains("unauthorized"), "{why}");
     delete(&cluster.marathon("/v2/apps/wrong")).await?.expect(200)?;
 
+    // A program that keeps credentials is the agent's business, and the task's owner is told so.
+    private_file(&wrong, &json!({"credsStore": "desktop"}).to_string())?;
+    post(&cluster, "keeper", &image, &[format!("file://{}", wrong.display())]).await?;
+    let why = failure(&cluster, "keeper").await?;
+    let told = "`docker-credential-desktop` is not asked, since a task names it";
+    ensure!(why.contains("no basic auth credentials") && why.contains(told), "{why}");
+    delete(&cluster.marathon("/v2/apps/keeper")).await?.expect(200)?;
+
     let archive = archive(folder.path(), &registry.credentials(PASSWORD)).await?;
     post(&cluster, "in-archive", &image, &[archive]).await?;
     runs(&cluster, "in-archive", &image).await?;
@@ -121,6 +129,10 @@ async fn a_private_image_is_pulled_with_the_agents_own_credentials() -> Result<(
     private_file(&asking.join(".docker/config.json"), &helpers.to_string())?;
     let program = folder.path().join("docker-credential-ekiden-test");
     let answer = json!({"ServerURL": registry.address(), "Username": USER, "Secret": PASSWORD});
+    let storing = folder.path().join("storing");
+    fs::create_dir_all(storing.join(".docker"))?;
+    let store = json!({"credsStore": "ekiden-test"});
+    private_file(&storing.join(".docker/config.json"), &store.to_string())?;
     let script = format!(
         "#!/bin/sh\nread server\n[ \"$1 $server\" = 'get {}' ] && echo '{answer}'\n",
         registry.address()
@@ -134,7 +146,8 @@ async fn a_private_image_is_pulled_with_the_agents_own_credentials() -> Result<(
     for (id, variables) in [
         ("by-flag", [("MESOS_DOCKER_CONFIG", given), ("HOME", nowhere.to_string())]),
         ("by-home", [("HOME", home.display().to_string()), ("LC_ALL", "C".to_owned())]),
-        ("by-program", [("HOME", asking.display().to_string()), ("PATH", path)]),
+        ("by-program", [("HOME", asking.display().to_string()), ("PATH", path.clone())]),
+        ("by-store", [("HOME", storing.display().to_string()), ("PATH", path)]),
     ] {
         let mut cluster = Cluster::prepare(1, &[])?;
         for (name, value) in variables {
@@ -144,6 +157,57 @@ async fn a_private_image_is_pulled_with_the_agents_own_credentials() -> Result<(
         post(&cluster, id, &image, &[]).await?;
         runs(&cluster, id, &image).await?;
         docker(&["rmi", "--force", &image]).await?;
+    }
+    // Without the program there is nothing but its name to go by.
+    let mut cluster = Cluster::prepare(1, &[])?;
+    cluster.set("HOME", &storing.display().to_string());
+    cluster.run().await?;
+    post(&cluster, "by-nobody", &image, &[]).await?;
+    let why = failure(&cluster, "by-nobody").await?;
+    let told = "`docker-credential-ekiden-test` could not be asked: ";
+    ensure!(why.contains(told) && why.contains(&storing.display().to_string()), "{why}");
+    Ok(())
+}
+
+/// Posts an app of an image that is pulled anew for each task, or is not.
+async fn post_forcing(cluster: &Cluster, id: &str, image: &str, force: Option<bool>) -> Result<()> {
+    let mut app = json!({
+        "id": format!("/{id}"), "cpus": 0.01, "mem": 32, "instances": 1, "cmd": "sleep 600",
+        "container": {"type": "DOCKER", "docker": {"image": image, "network": "HOST"}}
+    });
+    if let Some(force) = force {
+        app["container"]["docker"]["forcePullImage"] = json!(force);
+    }
+    send("POST", &cluster.marathon("/v2/apps"), &app).await?.expect(201)?;
+    cluster.settled(id, 1).await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_registry_is_asked_for_each_task_that_forces_it_and_for_no_other_whose_image_is_there()
+-> Result<()> {
+    let mut registry = Registry::start().await?;
+    let image = registry.push("forced").await?;
+    let cluster = Cluster::start(1).await?;
+    ensure!(registry.manifests() == 0, "{} manifests before the first task", registry.manifests());
+    post_forcing(&cluster, "missing", &image, Some(false)).await?;
+    let first = registry.manifests();
+    ensure!(first > 0, "an image that was missing came without its manifest");
+    for (id, force) in [("present", Some(false)), ("unsaid", None)] {
+        post_forcing(&cluster, id, &image, force).await?;
+        ensure!(registry.manifests() == first, "`{id}` asked for an image that was there");
+    }
+
+    post_forcing(&cluster, "forced", &image, Some(true)).await?;
+    let mut asked = registry.manifests();
+    ensure!(asked > first, "the first forced task asked nobody");
+    for instances in 2..=3 {
+        let url = cluster.marathon("/v2/apps/forced");
+        send("PUT", &url, &json!({"instances": instances})).await?.expect(200)?;
+        cluster.settled("forced", instances).await?;
+        let now = registry.manifests();
+        ensure!(now > asked, "task {instances} asked nobody");
+        asked = now;
     }
     Ok(())
 }

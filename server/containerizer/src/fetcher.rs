@@ -123,11 +123,7 @@ impl Fetcher {
     pub fn new(config: FetcherConfig) -> io::Result<Self> {
         // Whoever has installed a provider before has installed the same one.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let client = reqwest::Client::builder()
-            .connect_timeout(config.stall_timeout)
-            .read_timeout(config.stall_timeout)
-            .build()
-            .map_err(io::Error::other)?;
+        let client = download::client(config.stall_timeout).map_err(io::Error::other)?;
         let cache = Cache::empty(config.cache_dir.clone(), config.cache_size)?;
         Ok(Self { config, cache, client })
     }

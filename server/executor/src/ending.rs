@@ -130,4 +130,37 @@ mod tests {
         assert!(Ending::from_bytes(b"exited\x003").is_err());
         assert!(Ending::from_bytes(b"else\x003\0").is_err());
     }
+
+    /// The executor that writes it and the agent that reads it may be of different versions.
+    #[test]
+    fn an_ending_is_written_in_these_bytes() {
+        let memory = OutOfMemory { limit: 5, used: 4, statistics: "cache 0\nrss 4\n".to_owned() };
+        let processes = OutOfProcesses { limit: 3, refused: 2 };
+        let forms: [(Ending, &[u8]); 5] = [
+            (How::Exited(3).into(), b"exited\x003\0"),
+            (How::Signaled(9).into(), b"signaled\x009\0"),
+            (How::Failed("no `x`".to_owned()).into(), b"failed\0no `x`\0"),
+            (
+                Ending { out_of_memory: Some(memory), ..How::Signaled(9).into() },
+                b"signaled\x009\0memory_limit\x005\0memory_used\x004\0memory_statistics\0cache 0\nrss 4\n\0",
+            ),
+            (
+                Ending { out_of_processes: Some(processes), ..How::Exited(-1).into() },
+                b"exited\0-1\0processes_limit\x003\0processes_refused\x002\0",
+            ),
+        ];
+        for (ending, bytes) in forms {
+            assert_eq!(
+                ending.to_bytes().escape_ascii().to_string(),
+                bytes.escape_ascii().to_string()
+            );
+            assert_eq!(Ending::from_bytes(bytes), Ok(ending));
+        }
+    }
+
+    #[test]
+    fn what_a_later_version_says_more_is_passed_over() {
+        let ending = Ending::from(How::Exited(3));
+        assert_eq!(Ending::from_bytes(b"exited\x003\0weather\0fine\0"), Ok(ending));
+    }
 }

@@ -143,6 +143,16 @@ mod tests {
         assert!(!Identity { boot: "another".to_owned(), ..own }.is_alive());
     }
 
+    /// Agents and executors of other versions read it: a changed claim would let two of them start one task.
+    #[test]
+    fn an_identity_is_written_in_these_bytes() {
+        let identity = Identity { pid: 70, start: 4_242, boot: "b-1".to_owned() };
+        let bytes = b"pid\x0070\0start\x004242\0boot\0b-1\0";
+        assert_eq!(identity.to_bytes(), bytes);
+        let more = [bytes.as_slice(), b"mood\0good\0"].concat();
+        assert_eq!(Identity::from_bytes(&more), Ok(identity));
+    }
+
     #[test]
     fn a_torn_identity_is_refused() {
         let whole = Identity { pid: 1, start: 2, boot: "b".to_owned() }.to_bytes();

@@ -69,4 +69,15 @@ mod tests {
         assert_eq!(shortest_grace(&orders), Some(0));
         assert_eq!(shortest_grace("nonsense\n"), None);
     }
+
+    /// A running executor, its folder and whoever comes later find one another by these names and words.
+    #[test]
+    fn the_words_stay_what_they_are() {
+        let names = [file::SPEC, file::CLAIM, file::TASK, file::EXIT, file::CONTROL];
+        assert_eq!(names, ["spec", "claim", "task", "exit", "control"]);
+        assert_eq!((STARTED, CLAIMED), ("started", "claimed"));
+        assert_eq!(stop_order(5_000), "5000\n");
+        // A word that only a later executor knows changes nothing.
+        assert_eq!(shortest_grace("5000\npause 3\n"), Some(5_000));
+    }
 }

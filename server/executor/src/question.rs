@@ -81,6 +81,19 @@ mod tests {
     }
 
     #[test]
+    fn a_question_is_written_in_these_bytes() {
+        let question = Question {
+            line: vec!["sh".to_owned(), "-c".to_owned()],
+            environment: vec![("A".to_owned(), "b=c".to_owned())],
+        };
+        let bytes = b"\x27\0\0\0argument\0sh\0argument\0-c\0variable\0A=b=c\0";
+        assert_eq!(
+            question.to_bytes().escape_ascii().to_string(),
+            bytes.escape_ascii().to_string()
+        );
+    }
+
+    #[test]
     fn a_question_that_is_torn_or_too_long_is_refused() {
         let whole = Question { line: vec!["x".to_owned()], ..Question::default() }.to_bytes();
         assert!(Question::read(&mut &whole[..whole.len() - 1]).is_err());

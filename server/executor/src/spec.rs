@@ -204,6 +204,38 @@ mod tests {
         assert_eq!(Spec::from_bytes(&spec.to_bytes()), Ok(spec));
     }
 
+    /// An executor of another version reads it: a changed name or order of these bytes needs both forms to be read.
+    #[test]
+    fn a_spec_is_written_in_these_bytes() {
+        let spec = Spec {
+            program: "/bin/sh".to_owned(),
+            arguments: vec!["sh".to_owned(), "-c".to_owned()],
+            environment: vec![("A".to_owned(), "b=c".to_owned()), ("E".into(), String::new())],
+            sandbox: PathBuf::from("/s"),
+            user: Some("nobody".to_owned()),
+            account: Some((7, 8, vec![8, 4])),
+            limits: vec![
+                Limit { name: "NOFILE".to_owned(), soft: Some(7), hard: None },
+                Limit { name: "CORE".to_owned(), soft: None, hard: Some(9) },
+            ],
+            cgroups: vec![PathBuf::from("/c"), PathBuf::from("/d")],
+            memory: Some(MemoryCgroup::V1(PathBuf::from("/m"))),
+            pids: Some(PathBuf::from("/p")),
+            oom_score_adj: Some(-3),
+            volumes: vec![
+                Volume { source: "/a".into(), target: "data".into(), is_writable: true },
+                Volume { source: "own".into(), target: "/opt".into(), is_writable: false },
+            ],
+        };
+        let bytes = b"program\0/bin/sh\0argument\0sh\0argument\0-c\0variable\0A=b=c\0variable\0E=\0sandbox\0/s\0\
+            user\0nobody\0account\x007 8 8 4\0limit\0NOFILE 7 -\0limit\0CORE - 9\0cgroup\0/c\0cgroup\0/d\0\
+            memory_v1\0/m\0pids\0/p\0volume\0/a\0volume_target\0data\0volume_writable\0true\0\
+            volume\0own\0volume_target\0/opt\0volume_writable\0false\0oom_score_adj\0-3\0";
+        assert_eq!(spec.to_bytes().escape_ascii().to_string(), bytes.escape_ascii().to_string());
+        let plain = Spec { memory: Some(MemoryCgroup::V2("/u".into())), ..Spec::default() };
+        assert_eq!(plain.to_bytes(), b"program\0\0sandbox\0\0memory_v2\0/u\0");
+    }
+
     #[test]
     fn the_form_of_the_first_version_stays_readable() {
         let bytes = b"program\0/bin/sh\0argument\0sh\0variable\0A=b\0sandbox\0/s\0user\0nobody\0\

@@ -2,6 +2,7 @@
 
 use std::fs::OpenOptions;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
@@ -87,12 +88,12 @@ pub(super) struct Node {
 impl Node {
     /// Starts the process; its output goes to the node's log, its end to `ended`.
     pub(super) fn start(
+        program: &Path,
         plan: Plan,
         flags: &LocalFlags,
         data: &DataFolder,
         ended: mpsc::Sender<Ended>,
     ) -> anyhow::Result<Self> {
-        let program = std::env::current_exe().context("cannot find this program's own file")?;
         let path = data.log(&plan.name);
         let log = OpenOptions::new()
             .create(true)
@@ -107,7 +108,7 @@ impl Node {
             // Ctrl-C at the terminal is for the parent, which stops its nodes in order.
             .process_group(0)
             .spawn()
-            .with_context(|| format!("cannot start {}", plan.name))?;
+            .with_context(|| format!("cannot start {} from {}", plan.name, program.display()))?;
         let pid = child.id();
         let stdin = child.stdin.take();
         let (gone_sender, gone) = watch::channel(false);

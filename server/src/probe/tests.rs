@@ -87,6 +87,43 @@ async fn an_answer_is_read_with_its_status_and_as_much_body_as_is_wanted() {
     assert_eq!(answer.location.as_deref(), Some("/there"));
 }
 
+/// A server that sends these answers, one after the other and each when the one before has arrived; its port.
+pub(crate) async fn piecemeal(pieces: &'static [&'static str]) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            stream.set_nodelay(true).unwrap();
+            let _ = stream.read(&mut [0; 1_024]).await.unwrap();
+            for piece in pieces {
+                stream.write_all(piece.as_bytes()).await.unwrap();
+                tokio::task::yield_now().await;
+            }
+        }
+    });
+    port
+}
+
+/// Informational answers before the one that counts.
+pub(crate) const INFORMED: [&str; 3] = [
+    "HTTP/1.1 100 Continue\r\n\r\n",
+    "HTTP/1.1 103 Early Hints\r\nLink: </style.css>; rel=preload\r\n\r\n",
+    "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 4\r\n\r\nwell",
+];
+
+#[tokio::test]
+async fn informational_answers_are_passed_over_and_are_no_answer_alone() {
+    let port = piecemeal(&INFORMED).await;
+    let answer = ask(port, "/", 10).await.unwrap();
+    assert_eq!((answer.status, answer.body.as_str()), (200, "well"));
+    // Then the connection ends.
+    for pieces in [&INFORMED[..1], &INFORMED[..2]] {
+        let pieces: &'static [&'static str] = pieces.to_vec().leak();
+        let port = piecemeal(pieces).await;
+        assert!(matches!(ask(port, "/", 10).await, Err(Error::Http(_))), "{pieces:?}");
+    }
+}
+
 #[tokio::test]
 async fn what_is_no_http_is_an_error() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -41,6 +41,7 @@ usage: cargo xtask <command>
   bench [JOURNEY ...]                      measure the journeys beside their floors and print the tables: no-op, docker, agent,
                                            log-tail, swarm, commands, master, bundle, commits; all when none is named
   pictures                                 take the README's pictures anew, from a running cluster
+  data-folder NAME                         make the data folder of a whole cluster, for the test that later builds start on it
   sim [--seeds A..B | --seed N]            simulate a cluster under faults for many seeds, or replay one with its last events
   images                                   make stand-ins of docker.io/nginx, docker.io/tomcat and busybox for machines that reach no registry
   tidy                                     sizes, module headers, names and the dependency rule
@@ -80,22 +81,19 @@ fn dispatch(arguments: &[String]) -> Result<()> {
         "test" => gate::run(&workspace),
         "bench" => bench::run(&workspace, rest),
         "images" => images::run(),
-        "pictures" => {
-            let mut cargo = workspace.cargo();
-            command::run(cargo.args([
-                "run",
-                "--package",
-                "end2end",
-                "--bin",
-                "pictures",
-                "--profile",
-                "ci",
-            ]))
-        }
+        "pictures" => end_to_end(&workspace, "pictures", rest),
+        "data-folder" => end_to_end(&workspace, "data_folder", rest),
         "tidy" => tidy::run(&workspace),
         "fix" => fix::run_all(&workspace),
         unknown => {
             Err(Failure::new(format!("unknown command `{unknown}`; `cargo xtask help` lists them")))
         }
     }
+}
+
+/// Runs a program of `end2end`.
+fn end_to_end(workspace: &Workspace, program: &str, words: &[String]) -> Result<()> {
+    let mut cargo = workspace.cargo();
+    cargo.args(["run", "--package", "end2end", "--bin", program, "--profile", "ci", "--"]);
+    command::run(cargo.args(words))
 }

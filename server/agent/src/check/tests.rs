@@ -216,3 +216,21 @@ fn a_plain_check_tells_its_result_and_none_where_there_is_no_answer() {
         assert_eq!(json(outcome, question), expected);
     }
 }
+
+#[test]
+fn http_answers_from_200_to_399_are_good() {
+    for (status, is_good) in [
+        (199, false),
+        (200, true),
+        (204, true),
+        (300, true),
+        (302, true),
+        (399, true),
+        (400, false),
+        (503, false),
+    ] {
+        let judged = Outcome::Answered(status).judged().unwrap();
+        let wanted = format!("Unexpected HTTP response code: {status}");
+        assert_eq!(judged, if is_good { Ok(()) } else { Err(wanted) }, "{status}");
+    }
+}

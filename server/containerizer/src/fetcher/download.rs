@@ -1,6 +1,7 @@
 //! Bytes from a source into a file, counted and never waited for without end.
 
 use std::path::Path;
+use std::time::Duration;
 
 use futures_util::StreamExt;
 use tokio::fs::File;
@@ -12,6 +13,25 @@ use super::source::Source;
 
 /// Bytes of a local file that are copied at a time.
 const PIECE: usize = 256 * 1_024;
+
+/// How an authority that this machine does not know shows in the reason of a failed connection.
+const UNKNOWN_AUTHORITY: &str = "UnknownIssuer";
+
+/// What asks servers; it believes whom the machine's own list of authorities signs for, as that is now.
+///
+/// On a machine without such a list it believes nobody, and what needs no TLS is fetched all the same.
+pub(super) fn client(stall_timeout: Duration) -> reqwest::Result<reqwest::Client> {
+    let builder = || {
+        let builder = reqwest::Client::builder();
+        builder.connect_timeout(stall_timeout).read_timeout(stall_timeout)
+    };
+    builder().build().or_else(|error| {
+        let client = builder().tls_certs_only([]).build()?;
+        let why = innermost(&error);
+        tracing::warn!("no file can be fetched over https, since no server can be believed: {why}");
+        Ok(client)
+    })
+}
 
 /// Writes all of `source` into `file`, which was made for it, and says how much that was.
 pub(super) async fn write_to(
@@ -90,20 +110,30 @@ async fn from_file(
 }
 
 fn refused(source: &Source, error: &reqwest::Error) -> FetchError {
+    let mut why = innermost(error);
+    if error.is_timeout() {
+        why = format!("no data for too long ({why}; --fetcher_stall_timeout)");
+    } else if why.contains(UNKNOWN_AUTHORITY) {
+        why = format!(
+            "this machine does not know who signed the server's certificate ({why}): \
+             add that authority with `update-ca-certificates`, then start the agent again"
+        );
+    }
+    FetchError::Server { uri: source.shown(), why }
+}
+
+/// The reason at the end of the chain: the outermost text names only the URL.
+fn innermost(error: &reqwest::Error) -> String {
     let mut why = match error.is_timeout() {
         true => "no data for too long".to_owned(),
         false => error.to_string(),
     };
-    // The outermost text names only the URL; the reason is at the end of the chain.
     let mut inner = std::error::Error::source(error);
     while let Some(cause) = inner {
         why = cause.to_string();
         inner = cause.source();
     }
-    if error.is_timeout() {
-        why = format!("no data for too long ({why}; --fetcher_stall_timeout)");
-    }
-    FetchError::Server { uri: source.shown(), why }
+    why
 }
 
 /// Wraps what the system said.

@@ -3,6 +3,7 @@
 mod again;
 mod archives;
 mod caching;
+mod tls;
 mod web;
 
 use std::fs;

@@ -8,9 +8,10 @@ use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use agent_core::container::{FoundState, ProcessExit};
-use executor::{Ending, How, Identity, OutOfProcesses, Spec, Status, boot_id, file};
+use executor::{Ending, How, Identity, Malformed, OutOfProcesses, Spec, Status, boot_id, file};
 use rustix::fs::OFlags;
 use rustix::process::{Pid, Signal, kill_process};
+use tracing::warn;
 
 use super::cgroups::Cgroups;
 
@@ -78,7 +79,10 @@ impl TaskFolder {
         }
         match self.read(file::CLAIM)? {
             Some(claim) => {
-                let executor = Identity::from_bytes(&claim).map_err(io::Error::other)?;
+                let Some(executor) = self.understood(file::CLAIM, Identity::from_bytes(&claim))
+                else {
+                    return Ok(State::Abandoned);
+                };
                 if executor.is_alive() {
                     return Ok(State::Runs(executor));
                 }
@@ -92,8 +96,10 @@ impl TaskFolder {
 
     fn exit(&self) -> io::Result<Option<ProcessExit>> {
         let Some(bytes) = self.read(file::EXIT)? else { return Ok(None) };
-        let Ending { how, out_of_memory, out_of_processes } =
-            Ending::from_bytes(&bytes).map_err(io::Error::other)?;
+        let Some(ending) = self.understood(file::EXIT, Ending::from_bytes(&bytes)) else {
+            return Ok(Some(ProcessExit::Unknown));
+        };
+        let Ending { how, out_of_memory, out_of_processes } = ending;
         let exit = match (out_of_memory, how) {
             (Some(memory), How::Exited(_) | How::Signaled(_)) => ProcessExit::OutOfMemory {
                 limit: memory.limit,
@@ -111,6 +117,13 @@ impl TaskFolder {
             }
             (_, exit) => exit,
         }))
+    }
+
+    /// What a file says, when it says anything: after a loss of power it may be there without its content. That is told and costs this
+    /// command its end's story, where an error would keep the agent from all its commands.
+    fn understood<T>(&self, name: &str, read: Result<T, Malformed>) -> Option<T> {
+        let told = |error| warn!("`{}` makes no sense: {error}", self.path.join(name).display());
+        read.map_err(told).ok()
     }
 
     fn read(&self, name: &str) -> io::Result<Option<Vec<u8>>> {
@@ -185,13 +198,16 @@ impl TaskFolder {
         let spec = self.read(file::SPEC).ok().flatten();
         let spec = spec.and_then(|bytes| Spec::from_bytes(&bytes).ok());
         let mark = spec.map(|spec| format!("MESOS_SANDBOX={}", spec.sandbox.display()));
+        // Numbers are given away again, but not while a session is called so: another process of that number has another session.
+        let is_given_away = Status::of(first.pid)
+            .is_ok_and(|status| status.is_some_and(|status| status.start != first.start));
         let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
         let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
         let belongs = |pid: &u32| {
             let Ok(Some(status)) = Status::of(*pid) else { return false };
             // No earlier process can be the command's, whatever its session is called.
             status.start >= first.start
-                && (status.session == first.pid
+                && (status.session == first.pid && !is_given_away
                     || mark.as_ref().is_some_and(|mark| has_variable(*pid, mark)))
         };
         pids.filter(belongs).collect()
@@ -210,4 +226,34 @@ impl TaskFolder {
 fn has_variable(pid: u32, variable: &str) -> bool {
     let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
     environment.split(|byte| *byte == 0).any(|found| found == variable.as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use super::*;
+
+    #[test]
+    fn a_session_is_the_commands_only_as_long_as_its_number_is() {
+        let parent = tempfile::tempdir().unwrap();
+        let folder = TaskFolder::new(parent.path(), "process-S0.c1");
+        folder.make(&Spec::default()).unwrap();
+        let mut leader = Command::new("setsid").args(["sleep", "1000"]).spawn().unwrap();
+        let status = || Status::of(leader.id()).unwrap().unwrap();
+        // It is a child of this process, so it becomes what it starts.
+        while status().session != leader.id() {
+            std::thread::yield_now();
+        }
+        let own = Identity::of(leader.id()).unwrap();
+        let before = Identity { start: own.start - 1, ..own.clone() };
+        let mut found = Vec::new();
+        for first in [own, before] {
+            folder.write_whole(file::TASK, &first.to_bytes()).unwrap();
+            found.push(folder.processes_of_session());
+        }
+        leader.kill().unwrap();
+        leader.wait().unwrap();
+        assert_eq!(found, [vec![leader.id()], vec![]]);
+    }
 }

@@ -222,3 +222,31 @@ async fn processor_time_is_shared_and_bounded_in_cgroups_of_version_1() {
     world.process.remove(NAME).await.unwrap();
     assert!(!folder.exists());
 }
+
+#[tokio::test]
+async fn files_without_their_content_cost_one_command_its_story_and_no_other() {
+    let world = World::new();
+    world.process.create_process(&world.spec("sleep 1000")).await.unwrap();
+    world.process.start(NAME).await.unwrap();
+    // As a loss of power leaves them: there, and empty.
+    let tasks = world.folder.path().join("commands/tasks");
+    for (name, files) in [("process-S0.c2", ["spec", "claim"]), ("process-S0.c3", ["spec", "exit"])]
+    {
+        std::fs::create_dir(tasks.join(name)).unwrap();
+        for file in files {
+            std::fs::write(tasks.join(name).join(file), "").unwrap();
+        }
+    }
+    let next = World::open(world.folder.path());
+    let mut found = next.list().await.unwrap();
+    found.sort_by(|a, b| a.name.cmp(&b.name));
+    let states: Vec<_> = found.iter().map(|found| found.state).collect();
+    assert_eq!(states, [FoundState::Running, FoundState::Exited, FoundState::Exited]);
+    for found in &found[1..] {
+        let waited = tokio::time::timeout(Duration::from_secs(30), next.wait(&found.name)).await;
+        assert_eq!(waited.unwrap(), Exit::Process(ProcessExit::Unknown), "{}", found.name);
+        next.remove(&found.name).await.unwrap();
+    }
+    next.remove(NAME).await.unwrap();
+    assert_eq!(next.list().await.unwrap(), []);
+}

@@ -4,7 +4,7 @@ use containerizer::NoOp;
 use model::ContainerId;
 
 use super::*;
-use crate::probe::tests::{Closed, Served, tls};
+use crate::probe::tests::{Closed, INFORMED, Served, piecemeal, tls};
 
 fn probe(question: Question, timeout: Option<Duration>) -> Probe {
     Probe {
@@ -52,6 +52,27 @@ async fn redirects_are_followed_within_the_task_and_not_for_ever() {
     let server = Served::start(302).await;
     let outcome = answer(&NoOp::new(), &probe(http(server.port), None)).await;
     assert_eq!(outcome, Outcome::Failed("more than 50 redirects".to_owned()));
+}
+
+#[tokio::test]
+async fn redirects_to_elsewhere_and_without_a_place_are_answers_by_themselves() {
+    for (head, status) in [
+        ("HTTP/1.1 301 X\r\nLocation: http://192.0.2.1/\r\nContent-Length: 0\r\n\r\n", 301),
+        ("HTTP/1.1 307 X\r\nLocation: //192.0.2.1/\r\nContent-Length: 0\r\n\r\n", 307),
+        ("HTTP/1.1 300 X\r\nContent-Length: 0\r\n\r\n", 300),
+        ("HTTP/1.1 304 X\r\n\r\n", 304),
+    ] {
+        let port = piecemeal(vec![head].leak()).await;
+        let outcome = answer(&NoOp::new(), &probe(http(port), None)).await;
+        assert_eq!(outcome, Outcome::Answered(status));
+    }
+}
+
+#[tokio::test]
+async fn the_agent_waits_for_the_answer_behind_informational_ones() {
+    let port = piecemeal(&INFORMED).await;
+    let outcome = answer(&NoOp::new(), &probe(http(port), None)).await;
+    assert_eq!(outcome, Outcome::Answered(200));
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 use tokio::net::TcpListener;
 
 use super::*;
-use crate::probe::tests::{Closed, Served, tls};
+use crate::probe::tests::{Closed, INFORMED, Served, piecemeal, tls};
 
 fn order(question: Question, port: u16) -> ProbeOrder {
     let (host, timeout) = ("127.0.0.1".to_owned(), Duration::from_secs(30));
@@ -33,6 +33,13 @@ async fn a_server_that_turns_bad_is_seen_to() {
     }
     let (_, outcome) = ask(order(Question::Tcp, server.port)).await;
     assert_eq!(outcome, Outcome::Connected);
+}
+
+#[tokio::test]
+async fn marathon_waits_for_the_answer_behind_informational_ones() {
+    let (_, outcome) = ask(order(http(), piecemeal(&INFORMED).await)).await;
+    let Outcome::Answered(answer) = outcome else { panic!("{outcome:?}") };
+    assert_eq!((answer.status, answer.body.as_str()), (200, "well"));
 }
 
 #[tokio::test]
