@@ -136,6 +136,7 @@ pub async fn tasks(cluster: &Cluster, id: &str) -> Result<Vec<String>> {
 pub async fn make(name: &str) -> Result<()> {
     let is_plain = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '.' | '-');
     ensure!(!name.is_empty() && name.chars().all(is_plain), "`{name}` is no name for a folder");
+    ensure!(!archive(name).exists(), "`{name}` is there already, and the only one of its build");
     let network = Network::wait_for(NETWORK).await?;
     let mut cluster = Cluster::over(TempDir::with_prefix("ekiden-")?, network, 1)?;
     cluster.run().await?;
@@ -156,9 +157,12 @@ pub async fn make(name: &str) -> Result<()> {
     });
     cluster.stop().await?;
     commands::end_all(cluster.data());
-    pack(cluster.data(), &archive(name)).await?;
+    let packed = TempDir::with_prefix("ekiden-")?;
+    let folder = packed.path().join("folder.tar.gz");
+    pack(cluster.data(), &folder).await?;
     let text = serde_json::to_string_pretty(&told)? + "\n";
-    Ok(fs::write(fixture(&format!("data-folders/{name}.json")), text)?)
+    fs::write(fixture(&format!("data-folders/{name}.json")), text)?;
+    Ok(fs::copy(folder, archive(name)).map(drop)?)
 }
 
 /// Makes the log so long that a snapshot is written and the log before it removed.

@@ -96,6 +96,7 @@ impl Agent {
             Command::ContainerDiscarded(key, container) => {
                 self.container_discarded(now, &key, &container)
             }
+            Command::DiscardDelayed(key, container) => self.discard_delayed(now, &key, &container),
             Command::StopFailed(key, container, message) => {
                 self.stop_failed(now, &key, &container, &message)
             }

@@ -32,6 +32,8 @@ pub enum Command {
     ContainerEnded(TaskKey, ContainerId, Exit),
     /// The engine does not hold the container of a task whose launch was called off, and cannot start it any more.
     ContainerDiscarded(TaskKey, ContainerId),
+    /// It is not removed so far: its engine does not answer.
+    DiscardDelayed(TaskKey, ContainerId),
     /// The engine did not stop the task's container.
     StopFailed(TaskKey, ContainerId, String),
     /// What became of the question of a check.
@@ -73,6 +75,7 @@ impl Command {
             Self::LaunchFailed(..) => "LaunchFailed",
             Self::ContainerEnded(..) => "ContainerEnded",
             Self::ContainerDiscarded(..) => "ContainerDiscarded",
+            Self::DiscardDelayed(..) => "DiscardDelayed",
             Self::StopFailed(..) => "StopFailed",
             Self::Probed { .. } => "Probed",
             Self::ContainersFound(_) => "ContainersFound",
@@ -89,7 +92,8 @@ impl Command {
 pub enum LaunchFailure {
     /// It was called off before the container was started.
     Cancelled,
-    /// The engine, or the file system, refused.
+    /// Somebody refused: the engine, the file system, a server of files, or the agent itself. What may have been made before is removed
+    /// before this is told, unless its engine does not answer then.
     Failed(String),
     /// The engine did not answer, and may do what it was asked for all the same.
     NoAnswer(String),

@@ -206,7 +206,13 @@ impl Containers {
         let this = self.clone();
         self.spawn(async move {
             // Once the engine has answered, a start that came before has been carried out or refused.
-            if let Err(error) = until_answered(|| this.engine.remove(&name)).await {
+            let mut removed = this.engine.remove(&name).await;
+            if removed.as_ref().is_err_and(Error::is_retryable) {
+                this.report(Command::DiscardDelayed(task.clone(), container.clone())).await;
+                tokio::time::sleep(RETRY).await;
+                removed = until_answered(|| this.engine.remove(&name)).await;
+            }
+            if let Err(error) = removed {
                 warn!("container `{name}` could not be removed: {error}");
             }
             this.report(Command::ContainerDiscarded(task, container)).await;

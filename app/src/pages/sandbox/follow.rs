@@ -19,6 +19,8 @@ const PACE: Duration = Duration::from_millis(50);
 const IDLE: Duration = Duration::from_millis(100);
 /// Pause after a failure, and while nobody sees the page.
 const PAUSE: Duration = Duration::from_secs(1);
+/// How long a reader's hand may be ahead of the lines.
+const HAND: Duration = Duration::from_millis(700);
 /// So many pixels from an end the next part is read.
 const NEAR: i32 = 24;
 
@@ -97,9 +99,11 @@ impl Followed {
         }
     }
 
-    /// The reader turns upwards.
+    /// The reader turns upwards. When nothing moves soon, that was all.
     pub(super) fn turned_up(&self) {
         self.has_hand.set_value(true);
+        let hand = self.has_hand;
+        set_timeout(move || drop(hand.try_set_value(false)), HAND);
     }
 
     /// Reads the part before the first line, or after the last, unless that is under way.
@@ -162,13 +166,17 @@ impl Followed {
         Ok(Log::around(&part, byte))
     }
 
-    /// Shows the end of the file as it is now.
-    pub(super) async fn begin_anew(&self) -> Result<(), ConsoleError> {
+    /// The end of the file as it is now.
+    pub(super) async fn read_end(&self) -> Result<Log, ConsoleError> {
         let part = read(self.part(-1, WINDOW, 0)).await?;
         self.bytes.try_set(part.size);
-        self.log.try_set(Log::of(&part));
+        Ok(Log::of(&part))
+    }
+
+    /// Shows these lines, the last of the file.
+    pub(super) fn show_end(&self, log: Log) {
+        self.log.try_set(log);
         self.to_end();
-        Ok(())
     }
 
     /// Browsers keep the lines in their places when others come above them, but not at the very top.
@@ -228,6 +236,7 @@ pub(super) fn follow_file(file: &Followed) {
         if file.follow.get() {
             let turn = file.turn.with_value(|turn| turn + 1);
             file.turn.set_value(turn);
+            file.has_hand.set_value(false);
             file.to_end();
             read_on(file.clone(), turn, false);
         }

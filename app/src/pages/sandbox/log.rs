@@ -88,6 +88,12 @@ pub(super) struct Log {
 impl Log {
     /// The lines of a file's part. When the part begins inside a line, that line is left out.
     pub(super) fn of(part: &FilePart) -> Self {
+        let mut log = Self::all_of(part);
+        log.drop_oldest();
+        log
+    }
+
+    fn all_of(part: &FilePart) -> Self {
         let (mut start, mut text) = (part.offset, part.data.as_str());
         if start > 0 {
             let cut = match text.find('\n') {
@@ -100,18 +106,25 @@ impl Log {
         }
         let mut log = Self { start, end: start, ..Self::default() };
         log.add(text);
-        log.drop_oldest();
         log
     }
 
     /// The lines around a byte: the line that has it is there whole, or from the part's beginning on.
     pub(super) fn around(part: &FilePart, wanted: u64) -> Self {
+        let mut log = Self::begun_before(part, wanted);
+        let at = log.lines.iter().rposition(|line| line.offset <= wanted).unwrap_or(0);
+        log.keep_first(MAX_LINES.max(at + MAX_LINES / 2));
+        log.drop_oldest();
+        log
+    }
+
+    fn begun_before(part: &FilePart, wanted: u64) -> Self {
         let Ok(begin) = usize::try_from(wanted.saturating_sub(part.offset)) else {
-            return Self::of(part);
+            return Self::all_of(part);
         };
         let has_line_end = part.data.bytes().take(begin).any(|byte| byte == b'\n');
         if part.offset == 0 || has_line_end {
-            return Self::of(part);
+            return Self::all_of(part);
         }
         // One long line up to there: what `of` would leave out is what is wanted.
         let is_cut = |byte: &u8| *byte == SUBSTITUTE as u8;
@@ -119,7 +132,6 @@ impl Log {
         let start = part.offset + cut as u64;
         let mut log = Self { start, end: start, ..Self::default() };
         log.add(&part.data[cut..]);
-        log.drop_oldest();
         log
     }
 
@@ -237,11 +249,14 @@ impl Log {
     fn drop_newest(&mut self) {
         let latest = self.start + MAX_BYTES;
         let kept = self.lines.iter().take(MAX_LINES).take_while(|line| line.offset < latest);
-        let kept = kept.count();
-        if let Some(first) = self.lines.get(kept) {
+        self.keep_first(kept.count());
+    }
+
+    fn keep_first(&mut self, lines: usize) {
+        if let Some(first) = self.lines.get(lines) {
             self.end = first.offset;
             self.open.clear();
-            self.lines.truncate(kept);
+            self.lines.truncate(lines);
         }
     }
 
@@ -434,6 +449,17 @@ mod tests {
         let log = Log::around(&FilePart::of(1, &long.as_bytes()[1..], 60), 30);
         assert_eq!((log.start, log.line_at(30).unwrap().offset), (3, 3));
         assert_eq!(Log::around(&part(0, "x"), 9).line_at(9), None);
+    }
+
+    #[test]
+    fn of_many_short_lines_those_around_a_byte_stay() {
+        let text = "12345\n".repeat(5_461);
+        for wanted in [7, 16_384, 32_760] {
+            let log = Log::around(&FilePart::of(0, text.as_bytes(), 1 << 20), wanted);
+            let line = log.line_at(wanted).unwrap();
+            assert!((line.offset..line.offset + 6).contains(&wanted), "{wanted}: {line:?}");
+            assert!(log.lines.len() <= MAX_LINES, "{} lines", log.lines.len());
+        }
     }
 
     #[test]

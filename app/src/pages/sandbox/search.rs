@@ -165,8 +165,15 @@ impl Search {
                     Ok(Step::Found(byte)) => break self.arrive(&file, byte, &hunt, is_mine).await,
                     Ok(Step::Nothing) => break Some(State::Nothing),
                     Ok(Step::BegunAnew) => {
-                        let anew = file.begin_anew().await;
-                        break Some(anew.map_or_else(State::Failed, |()| State::BegunAnew));
+                        let anew = file.read_end().await;
+                        if !is_mine() {
+                            return;
+                        }
+                        self.at.try_set(None);
+                        break Some(anew.map_or_else(State::Failed, |end| {
+                            file.show_end(end);
+                            State::BegunAnew
+                        }));
                     }
                     Err(error) => break Some(State::Failed(error)),
                 }

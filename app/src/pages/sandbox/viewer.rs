@@ -132,7 +132,8 @@ fn Lines(file: Followed, wrap: RwSignal<bool>, search: Search) -> impl IntoView 
     let by_key = {
         let file = turned.clone();
         move |event: ev::KeyboardEvent| {
-            if matches!(event.key().as_str(), "ArrowUp" | "PageUp" | "Home") {
+            let is_up = matches!(event.key().as_str(), "ArrowUp" | "PageUp" | "Home");
+            if is_up || (event.key() == " " && event.shift_key()) {
                 file.turned_up();
             }
         }

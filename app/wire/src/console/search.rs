@@ -1,7 +1,8 @@
 //! Finds a text in a file of any size, in pieces of bounded memory.
 //!
 //! What is compared is what a reader sees of a line: escape sequences and control characters are passed over, letters of ASCII match in
-//! either case, everything else byte for byte. No match reaches over the end of a line.
+//! either case, everything else byte for byte. No match reaches over the end of a line. What a carriage return has overwritten is found,
+//! though no reader sees it.
 
 use std::collections::VecDeque;
 use std::ops::Range;

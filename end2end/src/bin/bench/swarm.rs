@@ -1,9 +1,10 @@
 //! Containers started, scaled down, updated and destroyed, beside Docker Swarm on the same engine in the same run.
 //!
 //! The engine is one of our own, with a swarm of this one node. The sides take turns, and the engine's own API is a third one, below which
-//! nobody gets; each gets the same image, command, memory, folder and published port, and an engine without containers to begin with. A start is over when the side itself says that all run (our
-//! `status_update_event`s, the swarm's count of running tasks); an end is over when the engine has seen the last container end and the side
-//! itself says so too (our deployment has succeeded, the swarm's list has no other task that runs).
+//! nobody gets; each gets the same image, command, memory, folder and published port, and an engine without containers to begin with.
+//! A start is over when the side itself says that all run (our `status_update_event`s, the swarm's count of running tasks); an end is over
+//! when the engine has seen the last container end and the side itself says so too (our deployment has succeeded, the swarm's list has no
+//! other task that runs).
 
 use std::io::Write as _;
 use std::time::Duration;
@@ -69,7 +70,6 @@ async fn compare(own: &OwnEngine, most: Option<usize>) -> Result<Vec<Row>> {
     let engine = Engine::new(&own.socket());
     let mut cluster = Cluster::prepare(1, &["--containerizers=docker"])?;
     cluster.set("MESOS_DOCKER_SOCKET", &own.socket().display().to_string());
-    // Ours stay for hours by default, the swarm's go at once.
     cluster.run().await?;
     let sides = [Side::Ours(&cluster), Side::Swarm(&engine), Side::Plain(&engine)];
     let mut rows = Vec::new();
@@ -162,7 +162,7 @@ fn since(start: Instant) -> f64 {
     start.elapsed().as_secs_f64() * 1e3
 }
 
-/// Removes the containers that have ended.
+/// Removes the containers that have ended: by default ours stay for hours, and the swarm's go at once.
 async fn clear(engine: &Engine) -> Result<()> {
     engine.call("POST", "/containers/prune", &Value::Null).await.map(drop)
 }

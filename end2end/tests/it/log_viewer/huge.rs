@@ -159,7 +159,7 @@ async fn a_file_is_searched_over_http_a_piece_at_a_time() -> Result<()> {
         let next = found["next"].as_u64().context("nowhere to go on")?;
         let piece = places[2] - next;
         ensure!((MIB..=32 * MIB).contains(&piece), "{base}: a piece of {piece} bytes");
-        let found = ask(&format!("text=%E9%92%88+IN&offset={}", places[1] - MIB)).await?;
+        let found = ask(&format!("text=%E9%92%88+IN&offset={}", places[1] - MIB + 1)).await?;
         ensure!(found["found"] == places[1] && found["next"].is_null(), "{base}: {found}");
         // Beyond an end there is nothing.
         let found = ask(&format!("text=line&offset={}", size - 4)).await?;

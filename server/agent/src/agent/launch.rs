@@ -333,6 +333,20 @@ impl Agent {
         effects
     }
 
+    /// The container of a launch that came to nothing stays until its engine answers. A failure is told without waiting for that, so that
+    /// the task can run elsewhere; that the task was called off is not.
+    pub(super) fn discard_delayed(
+        &mut self,
+        now: Instant,
+        key: &TaskKey,
+        container: &ContainerId,
+    ) -> Vec<Effect> {
+        match self.run_mut(key, container).and_then(|task| task.launch_failure.take()) {
+            Some(why) => self.launch_failed(now, key, container, LaunchFailure::NoAnswer(why)),
+            None => Vec::new(),
+        }
+    }
+
     /// Nothing can start the container of a launch that came to nothing any more: now its end may be told.
     pub(super) fn container_discarded(
         &mut self,

@@ -10,6 +10,7 @@ use bytes::Bytes;
 use model::{AppId, Instant, Timestamp};
 
 use super::Marathon;
+use super::instances::Write;
 use crate::deployment::{Action, ActionKind, Deployment, DeploymentPlan, DeploymentStep, Intent};
 use crate::entropy::Entropy;
 use crate::health::Checks;
@@ -225,6 +226,7 @@ impl Marathon {
     }
 
     fn restore_instance(&mut self, mut instance: Instance) {
+        let is_ahead = instance.is_ahead_of(self.wall());
         instance.bring_back_to(self.wall());
         if let Some(definition) = self.state.definition_of(&instance) {
             instance.checks = Checks::of(&definition.spec);
@@ -241,6 +243,10 @@ impl Marathon {
             self.timers.arm(self.now, Timer::Unreachable(instance.id.clone()));
         }
         self.restore(instance.clone());
+        if is_ahead {
+            // Stored too, lest the next leader counts from its own beginning.
+            self.put(instance.clone(), Write::Behind);
+        }
         self.watch_checks(&instance);
         if let Some(task) = kill {
             self.kill(&task);

@@ -42,9 +42,10 @@ impl World {
     /// (ARCHITECTURE.md, 2026-11-29): it is removed when the engine answers again, which convergence waits for.
     pub(crate) fn check_ended(&mut self, update: &StatusUpdate) {
         self.check.terminal.ended.entry(update.task.clone()).or_insert(update.state);
-        let is_launch = update.reason.as_deref() == Some("REASON_CONTAINER_LAUNCH_FAILED");
+        let of_launches = ["REASON_CONTAINER_LAUNCH_FAILED", "REASON_TASK_KILLED_DURING_LAUNCH"];
+        let is_launch = update.reason.as_deref().is_some_and(|why| of_launches.contains(&why));
         for (number, machine) in self.machines.iter().enumerate() {
-            if is_launch && machine.engine.hangs() {
+            if is_launch && (machine.engine.hangs() || machine.engine.is_down) {
                 continue;
             }
             let mut containers = machine.engine.containers.values();

@@ -198,6 +198,8 @@ impl World {
             }
             Job::Discard { task, container, name } => {
                 if matches!(answer, EngineAnswer::Failed(_) | EngineAnswer::Silent(_)) {
+                    let delayed = Command::DiscardDelayed(task.clone(), container.clone());
+                    self.tell_agent(machine, delayed);
                     self.try_again(machine, id, Job::Discard { task, container, name });
                 } else {
                     self.tell_agent(machine, Command::ContainerDiscarded(task, container));

@@ -367,6 +367,29 @@ fn what_a_refused_launch_has_left_goes_before_its_failure_is_told() {
 }
 
 #[test]
+fn a_refusal_is_told_when_what_it_has_left_cannot_be_removed() {
+    for is_called_off in [false, true] {
+        let mut harness = Harness::admitted();
+        let launch = launch(&harness.run("nginx.1"));
+        harness.apply(Command::ImageReady(launch.task.clone(), launch.container.clone()));
+        harness.acknowledge_head("nginx.1");
+        let (task, container) = (launch.task, launch.container);
+        let failure = if is_called_off {
+            LaunchFailure::Cancelled
+        } else {
+            LaunchFailure::Failed("the engine is shutting down".to_owned())
+        };
+        harness.apply(Command::LaunchFailed(task.clone(), container.clone(), failure));
+        let effects = harness.apply(Command::DiscardDelayed(task.clone(), container.clone()));
+        let told = updates(&effects);
+        let state = if is_called_off { TaskState::Starting } else { TaskState::Failed };
+        assert_eq!((told.len(), harness.state("nginx.1")), (usize::from(!is_called_off), state));
+        let effects = harness.apply(Command::ContainerDiscarded(task, container));
+        assert_eq!(updates(&effects).len(), usize::from(is_called_off));
+    }
+}
+
+#[test]
 fn a_start_that_failed_may_have_succeeded_all_the_same_and_is_removed_at_once() {
     let mut harness = Harness::admitted();
     let launch = launch(&harness.run("nginx.1"));
