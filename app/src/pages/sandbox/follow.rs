@@ -173,10 +173,11 @@ impl Followed {
         Ok(Log::of(&part))
     }
 
-    /// Shows these lines, the last of the file.
+    /// Shows these lines, the last of the file, and goes on from there: a file that has just begun anew may be empty still.
     pub(super) fn show_end(&self, log: Log) {
         self.log.try_set(log);
         self.to_end();
+        self.follow.try_set(true);
     }
 
     /// Browsers keep the lines in their places when others come above them, but not at the very top.
