@@ -103,7 +103,10 @@ impl Followed {
     pub(super) fn turned_up(&self) {
         self.has_hand.set_value(true);
         let hand = self.has_hand;
-        set_timeout(move || drop(hand.try_set_value(false)), HAND);
+        let over = move || {
+            hand.try_set_value(false);
+        };
+        set_timeout(over, HAND);
     }
 
     /// Reads the part before the first line, or after the last, unless that is under way.
