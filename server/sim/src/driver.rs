@@ -88,6 +88,18 @@ struct Batch<C: Core> {
     snapshot: C::Snapshot,
 }
 
+/// What writes to the log, whichever core it drives.
+pub(crate) trait Proposing {
+    /// The bytes of the batch that is to be proposed, if one is; on a full disk only with none in front of it.
+    fn bytes_to_propose(&self, is_disk_full: bool) -> Option<usize>;
+
+    /// The writes of that batch.
+    fn writes_to_propose(&mut self) -> Vec<RecordWrite>;
+
+    /// The batch was proposed: it waits until `waits_for` has committed.
+    fn proposed(&mut self, waits_for: Option<u64>);
+}
+
 /// A core with what waits before and behind it.
 #[derive(Debug)]
 pub(crate) struct Driver<C: Core> {
@@ -133,25 +145,6 @@ impl<C: Core> Driver<C> {
         }
     }
 
-    /// The bytes of the batch that is to be proposed, if one is; on a full disk only with none in front of it.
-    pub(crate) fn bytes_to_propose(&self, is_disk_full: bool) -> Option<usize> {
-        let held = self.held.as_ref().filter(|_| self.in_flight.is_empty() || !is_disk_full)?;
-        let value = |write: &RecordWrite| write.value.as_ref().map_or(0, bytes::Bytes::len);
-        Some(held.writes.iter().map(|write| write.path.len() + value(write)).sum())
-    }
-
-    /// The writes of that batch.
-    pub(crate) fn writes_to_propose(&mut self) -> Vec<RecordWrite> {
-        self.held.as_mut().map(|held| std::mem::take(&mut held.writes)).unwrap_or_default()
-    }
-
-    /// The batch was proposed: it waits until `waits_for` has committed.
-    pub(crate) fn proposed(&mut self, waits_for: Option<u64>) {
-        if let Some(Held { effects, snapshot, .. }) = self.held.take() {
-            self.in_flight.push_back(Batch { waits_for, effects, snapshot });
-        }
-    }
-
     pub(crate) fn committed(&mut self, proposal: u64) {
         for batch in &mut self.in_flight {
             if batch.waits_for == Some(proposal) {
@@ -165,5 +158,23 @@ impl<C: Core> Driver<C> {
         self.in_flight.front().filter(|batch| batch.waits_for.is_none())?;
         let batch = self.in_flight.pop_front()?;
         Some((batch.snapshot, batch.effects))
+    }
+}
+
+impl<C: Core> Proposing for Driver<C> {
+    fn bytes_to_propose(&self, is_disk_full: bool) -> Option<usize> {
+        let held = self.held.as_ref().filter(|_| self.in_flight.is_empty() || !is_disk_full)?;
+        let value = |write: &RecordWrite| write.value.as_ref().map_or(0, bytes::Bytes::len);
+        Some(held.writes.iter().map(|write| write.path.len() + value(write)).sum())
+    }
+
+    fn writes_to_propose(&mut self) -> Vec<RecordWrite> {
+        self.held.as_mut().map(|held| std::mem::take(&mut held.writes)).unwrap_or_default()
+    }
+
+    fn proposed(&mut self, waits_for: Option<u64>) {
+        if let Some(Held { effects, snapshot, .. }) = self.held.take() {
+            self.in_flight.push_back(Batch { waits_for, effects, snapshot });
+        }
     }
 }

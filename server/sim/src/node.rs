@@ -17,6 +17,8 @@ use zookeeper_core::{Fence, OperationResult, Outcome, SessionId};
 use self::disk::Disk;
 use self::marathon::MarathonLead;
 use self::master::MasterLead;
+use crate::bug::Bug;
+use crate::driver::Proposing;
 use crate::election::{self, Leader};
 use crate::event::{Event, NodeEvent, Place};
 use crate::store::{Origin, Proposer, Role};
@@ -244,6 +246,46 @@ impl World {
         match role {
             Role::Mesos => self.go_on_master(node, lead),
             Role::Marathon => self.go_on_marathon(node, lead),
+        }
+    }
+
+    /// What a leadership writes with, and in whose name.
+    fn proposer(
+        &mut self,
+        node: usize,
+        role: Role,
+        lead: u64,
+    ) -> Option<(&mut dyn Proposing, &Fence)> {
+        let node = &mut self.nodes[node];
+        match role {
+            Role::Mesos => {
+                node.master.as_mut().filter(|master| master.lead == lead).map(MasterLead::proposer)
+            }
+            Role::Marathon => node
+                .marathon
+                .as_mut()
+                .filter(|marathon| marathon.lead == lead)
+                .map(MarathonLead::proposer),
+        }
+    }
+
+    /// Proposes the batch of a leadership that is held back, when there is one and it has room.
+    fn propose_batch(&mut self, node: usize, role: Role, lead: u64) {
+        let is_full = self.nodes[node].disk.is_full;
+        let Some((proposer, _)) = self.proposer(node, role, lead) else { return };
+        let Some(bytes) = proposer.bytes_to_propose(is_full) else { return };
+        if !self.has_room_for(node, bytes) || !self.burn(Place::Node(node)) {
+            return;
+        }
+        let Some((proposer, fence)) = self.proposer(node, role, lead) else { return };
+        let (writes, fence) = (proposer.writes_to_propose(), fence.clone());
+        let origin = Origin::Batch(role, lead);
+        let Some(proposal) = self.propose(node, origin, Some(fence), Vec::new(), writes) else {
+            return self.end_leadership(node, role);
+        };
+        let early = self.options.bug == Some(Bug::ReleaseBeforeDurable);
+        if let Some((proposer, _)) = self.proposer(node, role, lead) {
+            proposer.proposed(Some(proposal).filter(|_| !early));
         }
     }
 

@@ -9,9 +9,9 @@ use zookeeper_core::Fence;
 
 use super::scheduler::Scheduler;
 use crate::bug::Bug;
-use crate::driver::Driver;
+use crate::driver::{Driver, Proposing};
 use crate::event::{Event, NodeEvent, Place};
-use crate::store::{Origin, Role};
+use crate::store::Role;
 use crate::world::World;
 
 /// How often the core gets a fresh reading of the wall clock.
@@ -30,6 +30,10 @@ pub(crate) struct MarathonLead {
 }
 
 impl MarathonLead {
+    pub(crate) fn proposer(&mut self) -> (&mut dyn Proposing, &Fence) {
+        (&mut self.driver, &self.fence)
+    }
+
     pub(crate) fn kills_under_way(&self) -> usize {
         self.driver.core.kills_under_way()
     }
@@ -96,30 +100,9 @@ impl World {
     /// Does what has become possible: releases, proposes, applies.
     pub(crate) fn go_on_marathon(&mut self, node: usize, lead: u64) {
         self.release_marathon_batches(node, lead);
-        self.propose_of_marathon(node, lead);
+        self.propose_batch(node, Role::Marathon, lead);
         self.release_marathon_batches(node, lead);
         self.wake_marathon(node);
-    }
-
-    fn propose_of_marathon(&mut self, node: usize, lead: u64) {
-        let is_full = self.nodes[node].disk.is_full;
-        let Some(marathon) = self.nodes[node].marathon.as_ref().filter(|m| m.lead == lead) else {
-            return;
-        };
-        let Some(bytes) = marathon.driver.bytes_to_propose(is_full) else { return };
-        if !self.has_room_for(node, bytes) || !self.burn(Place::Node(node)) {
-            return;
-        }
-        let Some(marathon) = &mut self.nodes[node].marathon else { return };
-        let (writes, fence) = (marathon.driver.writes_to_propose(), marathon.fence.clone());
-        let origin = Origin::Batch(Role::Marathon, lead);
-        let Some(proposal) = self.propose(node, origin, Some(fence), Vec::new(), writes) else {
-            return self.end_leadership(node, Role::Marathon);
-        };
-        let early = self.options.bug == Some(Bug::ReleaseBeforeDurable);
-        if let Some(marathon) = &mut self.nodes[node].marathon {
-            marathon.driver.proposed(Some(proposal).filter(|_| !early));
-        }
     }
 
     pub(crate) fn marathon_committed(&mut self, node: usize, lead: u64, proposal: u64) {

@@ -10,11 +10,10 @@ use wire::mesos::v1::MasterInfo;
 use wire::mesos::v1::scheduler::Call;
 use zookeeper_core::Fence;
 
-use crate::bug::Bug;
-use crate::driver::Driver;
+use crate::driver::{Driver, Proposing};
 use crate::event::{Caller, Event, Message, NodeEvent, Place, Side};
 use crate::network::Kind;
-use crate::store::{Origin, Role};
+use crate::store::Role;
 use crate::world::World;
 
 /// One leadership of the Mesos master.
@@ -32,6 +31,12 @@ pub(crate) struct MasterLead {
     pub(crate) published: Snapshot,
     /// It has been told that nothing can be stored.
     is_told_full: bool,
+}
+
+impl MasterLead {
+    pub(crate) fn proposer(&mut self) -> (&mut dyn Proposing, &Fence) {
+        (&mut self.driver, &self.fence)
+    }
 }
 
 impl World {
@@ -111,30 +116,9 @@ impl World {
     /// Does what has become possible: releases, proposes, applies.
     pub(crate) fn go_on_master(&mut self, node: usize, lead: u64) {
         self.release_master_batches(node, lead);
-        self.propose_of_master(node, lead);
+        self.propose_batch(node, Role::Mesos, lead);
         self.release_master_batches(node, lead);
         self.wake_master(node);
-    }
-
-    fn propose_of_master(&mut self, node: usize, lead: u64) {
-        let is_full = self.nodes[node].disk.is_full;
-        let Some(master) = self.nodes[node].master.as_ref().filter(|m| m.lead == lead) else {
-            return;
-        };
-        let Some(bytes) = master.driver.bytes_to_propose(is_full) else { return };
-        if !self.has_room_for(node, bytes) || !self.burn(Place::Node(node)) {
-            return;
-        }
-        let Some(master) = &mut self.nodes[node].master else { return };
-        let (writes, fence) = (master.driver.writes_to_propose(), master.fence.clone());
-        let origin = Origin::Batch(Role::Mesos, lead);
-        let Some(proposal) = self.propose(node, origin, Some(fence), Vec::new(), writes) else {
-            return self.end_leadership(node, Role::Mesos);
-        };
-        let early = self.options.bug == Some(Bug::ReleaseBeforeDurable);
-        if let Some(master) = &mut self.nodes[node].master {
-            master.driver.proposed(Some(proposal).filter(|_| !early));
-        }
     }
 
     pub(crate) fn master_committed(&mut self, node: usize, lead: u64, proposal: u64) {
